@@ -10,7 +10,7 @@ QUICK_WORKERS ?= 2
 # Where this is set, as in many containers, each of the hundreds of processes of a test run would compile hpo anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run check test test-slow test-extras lint reliability perf site release-check clean
+.PHONY: run check test test-slow test-hydra test-extras lint reliability perf site release-check clean
 
 $(VENV)/.installed: pyproject.toml sweeper/pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,6 +28,9 @@ test: $(VENV)/.installed ## the suite, a bounded share of the reliability tests 
 
 test-slow: $(VENV)/.installed ## what the suite leaves out: variations of one thing, long scenarios of SageMaker, Slurm and Ray
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m slow
+
+test-hydra: $(VENV)/.installed ## configuration, command line and sweeper with the next Hydra, on this Python and the newest; COLUMNS="same --all"
+	$(BIN)/python -m release.hydra_matrix --workers $(QUICK_WORKERS) $(COLUMNS)
 
 $(EXTRAS)/.installed: pyproject.toml
 	test -x $(EXTRAS)/bin/python || $(PYTHON) -m venv $(EXTRAS)

@@ -10,8 +10,10 @@ from pathlib import Path
 from release.running import Failed, run, say
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-RESOLUTIONS = ("highest", "lowest-direct")
-"""Of dependencies, as uv calls them: the newest, and the lowest that pyproject.toml allows."""
+HYDRA = ("hydra-core>=1.4.0rc3,<1.5", "omegaconf>=2.4.1rc1,<2.5")
+"""The next Hydra; candidates for a release are taken until there is one."""
+RESOLUTIONS = ("highest", "lowest-direct", "next-hydra")
+"""Of dependencies, as uv calls them: the newest, the lowest that pyproject.toml allows, the newest with the next Hydra."""
 CORE = {"seconds": 20, "megabytes": 340, "packages": 24}
 """What a new environment with hpo alone may take."""
 BESIDE = {"pip", "setuptools"}
@@ -94,7 +96,11 @@ def check_environment(python: str, wheels: Sequence[Path], folder: Path, tools: 
     folder.mkdir()
     env, place = folder / "env", folder / "place"
     run("uv", "venv", "--quiet", "--python", python, env, cwd=folder, path=tools)
-    run("uv", "pip", "install", "--quiet", "--python", env, "--resolution", resolution, *wheels, cwd=folder, path=tools)
+    install = ("uv", "pip", "install", "--quiet", "--python", env)
+    if resolution == "next-hydra":
+        run(*install, *HYDRA, *wheels, cwd=folder, path=tools)
+    else:
+        run(*install, "--resolution", resolution, *wheels, cwd=folder, path=tools)
     (place / "conf" / "benchmark").mkdir(parents=True)
     (place / "train.py").write_text(SCRIPT)
     (place / "app.py").write_text(APP)

@@ -12,13 +12,14 @@ from pathlib import Path
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from hpo.cli.arguments import check_words, has_folder
 from hpo.cli.composition import is_plain, jobs, typed
 from hpo.cli.preflight import check_jobs
 from hpo.cli.show_config import cfg_job, describe_jobs
 from hpo.config.composing import hydra_errors_as_sentence
+from hpo.config.hydra_versions import REPLACE, VERSION_BASE, register_resolver
 from hpo.config.metric_direction import doubts
 from hpo.config.reading import resolve
 from hpo.config.schema import CONF_DIR, ExperimentConfig
@@ -143,7 +144,7 @@ def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
     """Let Hydra handle the command line: --help, --cfg hydra, --info."""
     sys.argv = ["hpo", *arguments]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that hpo prints one sentence
-    ConfigStore.instance().store(name="schema", node=ExperimentConfig)
+    ConfigStore.instance().store(name="schema", node=ExperimentConfig, **REPLACE)
     logging.raiseExceptions = False  # for --info, which logs: a closed pipe (`… | head`) is no error
 
     def run(config: DictConfig) -> None:
@@ -151,7 +152,7 @@ def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
         runtime = HydraConfig.get()
         _run(call, Job(typed(config), Path(runtime.runtime.output_dir), Path(runtime.sweep.dir)))
 
-    hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(run)()
+    hydra.main(config_path=str(CONF_DIR), config_name="config", **VERSION_BASE)(run)()
 
 
 def _prepared(arguments: Sequence[str], *, quiet: bool = False) -> _Call:
@@ -167,7 +168,7 @@ def _prepared(arguments: Sequence[str], *, quiet: bool = False) -> _Call:
                 say(f"resuming the unfinished outputs/{call.tag} of this command (experiment_tag=NAME starts another)")
         return call.tag
 
-    OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
+    register_resolver("default_tag", tag, use_cache=True)
     show_warnings()
     logging.getLogger("hpo").propagate = False
     return call

@@ -27,6 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hpo.config.hydra_errors import hydra_error_as_sentence, unreadable
+from hpo.config.hydra_versions import REPLACE, VERSION_BASE
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.validation import wrong_tag
 from hpo.config.yaml_files import one_line, quoted
@@ -136,11 +137,11 @@ def composing(places: Sequence[str] = ()) -> Iterator[Composer]:
     store = ConfigStore.instance()
     theirs = store.repo.get("schema.yaml")
     GlobalHydra.instance().clear()
-    store.store(name="schema", node=ExperimentConfig)
+    store.store(name="schema", node=ExperimentConfig, **REPLACE)
     Plugins.instance().register(_GivenPlaces)
     _GivenPlaces.places = places
     try:
-        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        with initialize_config_dir(str(CONF_DIR), **VERSION_BASE):
             loader = GlobalHydra.instance().config_loader()
             for source in loader.get_sources():
                 if source.provider == _GIVEN and not source.available():

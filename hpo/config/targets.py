@@ -5,9 +5,10 @@ import importlib
 import importlib.util
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hpo.config.hydra_versions import allowing
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError, HPOError, did_you_mean
 
@@ -53,7 +54,7 @@ def factory_of(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, .
     from hydra.utils import instantiate
 
     try:
-        factory: Callable[..., Any] = instantiate({**spec, "_partial_": True})
+        factory: Callable[..., Any] = instantiate({**spec, "_partial_": True}, **allowing(set(_targets_in(spec))))
     except (HydraException, TypeError, ValueError) as error:  # of its keys, such as _recursive_
         raise ConfigError(f"{key}._target_={spec['_target_']}: {str(error).splitlines()[0]}") from error
     return factory
@@ -90,6 +91,17 @@ def _check_targets(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[typ
     elif isinstance(spec, list | tuple):
         for value in spec:
             _check_targets(key, value, trusted, kinds)
+
+
+def _targets_in(spec: Any) -> Iterator[str]:
+    """Yield every `_target_` of a specification, nested ones too."""
+    if isinstance(spec, Mapping):
+        if isinstance(target := spec.get("_target_"), str):
+            yield target
+        spec = list(spec.values())
+    if isinstance(spec, list | tuple):
+        for value in spec:
+            yield from _targets_in(value)
 
 
 def _check_own(key: str, target: str, kinds: tuple[type, ...]) -> None:

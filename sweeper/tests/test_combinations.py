@@ -12,6 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, HydraException
 from omegaconf import OmegaConf
 
+from hpo.config.hydra_versions import VERSION_BASE
+
 CONFIGURATION = {
     "config.yaml": "defaults: [_self_, db: mysql, schema: null]\nlr: 0.1\nname: null\nlayers: [8]\n"
     "model: {width: 1, act: {kind: relu}}\n",
@@ -28,7 +30,7 @@ LINES = {
     "nested keys, added and forced ones": ["model.act.kind=relu,tanh", "+model.depth=1", "++model.width=3"],
     "lists and mappings": ["layers=[8],[16,32]", "model={width:3,act:{kind:elu}}"],
     "quoted and escaped values": ["name='a,b',\"it's\",c\\,d"],
-    "interpolations and null": ["name=${db.driver},null,true", "~db.port", "db=sqlite"],
+    "interpolations and null": ["name=${db.driver},null,true", "~db.port=1", "db=sqlite"],
     "params below the command line, and a key twice": ["lr=5,6", "lr=7,8", "--config-name=params"],
     "batches": ["lr=1,2,3", "hydra.sweeper.max_batch_size=2"],
     "folders of the user's": ["lr=1,2", "hydra.sweep.dir=${db.driver}", "hydra.sweep.subdir=${hydra.job.override_dirname}"],
@@ -52,7 +54,8 @@ def sweep(app, sweeper, words, monkeypatch):
     folder = app / "runs" / sweeper
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
-    version.setbase("1.3")
+    for base in VERSION_BASE.values():
+        version.setbase(base)
     GlobalHydra.instance().clear()
     path = create_automatic_config_search_path(str(app / "app.py"), None, "conf")
     hydra = Hydra.create_main_hydra2("app", path)

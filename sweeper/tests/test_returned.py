@@ -72,3 +72,29 @@ def test_it_is_silent_after_reports_after_an_error_in_other_ranks_and_outside_a_
     assert reports.read_text() == '{"loss": 1}\n'
     monkeypatch.delenv("HPO_REPORT_FILE")
     end(None)
+
+
+def end_of_several(returned):
+    job = JobReturn(status=JobStatus.COMPLETED)
+    job.return_value = returned
+    ReportReturned(["loss", "latency"], None, None).on_job_end(CONFIGURATION, job)
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [(0.5, 3), [0.5, 3], np.array([0.5, 3.0]), {"latency": 3, "loss": 0.5}, OmegaConf.create([0.5, 3])],
+    ids=["tuple", "list", "array", "mapping", "omegaconf"],
+)
+def test_several_objectives_are_returned_in_their_order_or_by_their_names(reports, returned):
+    end_of_several(returned)
+    assert json.loads(reports.read_text()) == {"loss": 0.5, "latency": 3}
+
+
+@pytest.mark.parametrize(
+    ("returned", "missing"),
+    [(0.5, "loss"), ((0.5, 3, 1), "loss"), ((0.5, "fast"), "latency"), ({"loss": 1}, "latency")],
+)
+def test_fewer_or_other_values_than_objectives_end_the_trial_with_a_sentence(reports, returned, missing):
+    with pytest.raises(SystemExit, match=rf"neither reported {missing} nor returned 2 numbers, loss and latency"):
+        end_of_several(returned)
+    assert reports.read_text() == ""

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from hpo import load_experiment
+from hpo.config.hydra_versions import VERSION_BASE
 
 pytestmark = pytest.mark.process
 
@@ -22,7 +23,7 @@ import time
 import hydra
 import hpo
 
-@hydra.main(version_base=None, config_path="conf", config_name="config")
+@hydra.main(config_path="conf", config_name="config", VERSION)
 def main(config):
     file = pathlib.Path(os.environ["HPO_CHECKPOINT_DIR"]) / "epoch"
     begin = int(file.read_text()) if file.exists() else 0
@@ -39,7 +40,7 @@ import pathlib
 import hydra
 from omegaconf import OmegaConf
 
-@hydra.main(version_base=None, config_path=None)
+@hydra.main(config_path=None, VERSION)
 def main(config):
     content = {"cwd": os.getcwd(), "gpus": os.environ["CUDA_VISIBLE_DEVICES"], **OmegaConf.to_container(config, resolve=True)}
     OmegaConf.save(content, pathlib.Path(os.environ["HPO_CHECKPOINT_DIR"]) / "seen.yaml")
@@ -70,7 +71,10 @@ def run(folder, *words):
 
 
 def write(folder, files):
-    for name, text in files.items():
+    """Write the files of an app that runs on the installed version of Hydra without a warning."""
+    version = "".join(f', {key}="{value}"' for key, value in VERSION_BASE.items())
+    for name, content in files.items():
+        text = content.replace(", VERSION)", f"{version})")
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -170,3 +174,41 @@ def test_an_app_that_neither_reports_nor_returns_is_told_how(tmp_path):
         "neither reported objective nor returned a number (it returned None): return one from the function" in sentence
     )
     assert "the search has failed; what hpo says of it stands above; a KEY in it is hydra.sweeper.KEY" in err
+
+
+SEVERAL = """import hydra
+
+@hydra.main(config_path=None, VERSION)
+def main(config):
+    assert ("momentum" in config) == (config.optimizer == "sgd")
+    return {"loss": config.lr, "latency": 1 / config.lr, "size": config.get("momentum", 0.5)}
+
+main()
+"""
+
+
+def test_objectives_constraints_conditions_points_and_earlier_searches_are_said_in_the_sweeper(tmp_path):
+    write(tmp_path, {"app.py": SEVERAL})
+    space = (
+        "{+lr: {type: float, lower: 0.1, upper: 10.0, log: true}, +optimizer: {type: choice, values: [sgd, adam]},"
+        " +momentum: {type: float, lower: 0.0, upper: 1.0, when: {optimizer: sgd}}}"
+    )
+    settings = [
+        *("hydra/sweeper=hpo", "hydra.sweeper.method=MO-BO", "hydra.sweeper.num_gpus_per_trial=0"),
+        *("hydra.sweeper.max_num_trials=4", "hydra.sweeper.objectives={loss: min, latency: {mode: min, log: true}}"),
+        *(f"hydra.sweeper.search_space={space}", "hydra.sweeper.constraints={size: {upper: 0.9}}"),
+        "hydra.sweeper.points_to_evaluate=[{lr: 0.5, optimizer: sgd, momentum: 0.25}, {lr: 5.0, optimizer: adam}]",
+    ]
+    code, out, err = run(tmp_path, "app.py", "-m", *settings, "hydra.sweep.dir=first")
+    assert code == 0, out + err
+    experiment = load_experiment(tmp_path / "first" / "app" / "MO-BO" / "seed_0")
+    first, second, *_ = (row for _, row in experiment.trials.iterrows())
+    assert (first["config_lr"], first["config_momentum"], second["config_optimizer"]) == (0.5, 0.25, "adam")
+    assert str(second["config_momentum"]) in ("nan", "None", "")
+    solutions = yaml.safe_load((tmp_path / "first" / "optimization_results.yaml").read_text())["solutions"]
+    assert {"params": {"lr": 5.0, "optimizer": "adam"}, "values": [5.0, 0.2]} in solutions
+    earlier = f"hydra.sweeper.warm_start=[{tmp_path}/first]"
+    code, out, err = run(tmp_path, "app.py", "-m", *settings[:-1], earlier, "hydra.sweep.dir=second")
+    assert code == 0, out + err
+    again = load_experiment(tmp_path / "second" / "app" / "MO-BO" / "seed_0")
+    assert {0.5, 5.0} & set(again.trials["config_lr"])

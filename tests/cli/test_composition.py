@@ -6,10 +6,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hpo.cli.composition import is_plain, jobs, typed
+from hpo.config.hydra_versions import REPLACE, VERSION_BASE, register_resolver
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.space.search_space import parse_space
@@ -17,12 +17,12 @@ from hpo.space.search_space import parse_space
 
 @pytest.fixture(autouse=True)
 def schema():
-    ConfigStore.instance().store(name="schema", node=ExperimentConfig)
-    OmegaConf.register_new_resolver("default_tag", lambda: "some-tag", replace=True)
+    ConfigStore.instance().store(name="schema", node=ExperimentConfig, **REPLACE)
+    register_resolver("default_tag", lambda: "some-tag")
 
 
 def by_hydra(*overrides):
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+    with initialize_config_dir(str(CONF_DIR), **VERSION_BASE):
         return typed(compose("config", list(overrides), return_hydra_config=True))
 
 

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 import hpo
 from hpo.cli.composition import jobs
+from hpo.config.hydra_versions import IS_1_4, REPLACE
 from hpo.config.schema import CONF_DIR
 from hpo.errors import ConfigError
 from tests.conftest import succeeded
@@ -250,16 +251,16 @@ def test_what_an_installed_package_adds_is_found_by_commands_verbs_and_python(tm
 
 def test_an_application_of_hydra_keeps_what_it_has_of_hydra(conf, tmp_path):
     write(tmp_path / "app", {"config.yaml": "defaults: [schema, _self_]\ny: 2\n"})
-    before = VersionBase.instance().version_base
-    ConfigStore.instance().store(name="schema", node={"x": 1})
+    before, own = VersionBase.instance().version_base, "1.4" if IS_1_4 else "1.2"  # 1.4 has no older behaviour
+    ConfigStore.instance().store(name="schema", node={"x": 1}, **REPLACE)
     try:
-        with initialize_config_dir(str(tmp_path / "app"), version_base="1.2"):
+        with initialize_config_dir(str(tmp_path / "app"), **({} if IS_1_4 else {"version_base": "1.2"})):
             assert hpo.load_config("mine", "Quick", config_dir=conf).benchmark.name == "mine"
             assert OmegaConf.to_container(compose("config")) == {"x": 1, "y": 2}
             assert [source.provider for source in GlobalHydra.instance().config_loader().get_sources()] == [
                 "hydra", "main", "schema",
             ]  # fmt: skip
-            assert str(getbase()) == "1.2"
+            assert str(getbase()) == own
     finally:
         ConfigStore.instance().repo.pop("schema.yaml")
         VersionBase.instance().version_base = before

@@ -6,6 +6,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from hpo import Start, build_scheduler
+from hpo.config.hydra_versions import REPLACE, VERSION_BASE, register_resolver
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
 
@@ -17,9 +18,9 @@ FIRST_METHODS = {"RS", "BO", "ASHA", "MOBSTER"}
 @pytest.fixture
 def composed():
     """A function that composes overrides as the command line does."""
-    ConfigStore.instance().store(name="schema", node=ExperimentConfig)
-    OmegaConf.register_new_resolver("default_tag", lambda: "automatic", replace=True)
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
+    ConfigStore.instance().store(name="schema", node=ExperimentConfig, **REPLACE)
+    register_resolver("default_tag", lambda: "automatic")
+    with initialize_config_dir(config_dir=str(CONF_DIR), **VERSION_BASE):
         yield lambda *overrides, **options: compose("config", list(overrides), **options)
 
 

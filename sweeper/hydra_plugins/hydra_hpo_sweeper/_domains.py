@@ -37,7 +37,7 @@ def domain_of(override: Override) -> dict[str, Any]:
         return {**_numbers(override, sweep), **_scale(sweep), **spelling}
     kind = "ordinal" if isinstance(sweep, ChoiceSweep) and "ordinal" in sweep.tags else "choice"
     values = [item.text if isinstance(item, QuotedString) else item for item in _items(override)]
-    if all(map(_is_plain, values)):
+    if all(map(is_plain, values)):
         return {"type": kind, "values": values, **spelling}
     return {"type": kind, "values": texts_of(override), "argument": f"{key}="}
 
@@ -84,7 +84,7 @@ def _scale(sweep: Sweep) -> dict[str, bool]:
     return {"log": True} if "log" in sweep.tags else {}
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     """Is it a value of hpo's? Lists and mappings, and what Hydra resolves, are passed on as they were written."""
     if isinstance(value, str):
         return "${" not in value

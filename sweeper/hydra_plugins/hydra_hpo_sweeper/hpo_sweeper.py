@@ -1,13 +1,19 @@
 """What Hydra finds: the keys of `hydra/sweeper=hpo` and its sweeper, which is Hydra's own until a method is chosen."""
 
+import importlib.util
+import os
+import warnings
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
+import hydra_plugins
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
+from hydra_plugins.hydra_hpo_sweeper._samplers import SAMPLERS, configuration_of
 from omegaconf import DictConfig
 
 
@@ -16,6 +22,9 @@ class HpoSweeperConf:
     """`hydra.sweeper`. What a key of hpo's name means is said in hpo's documentation; null is hpo's default."""
 
     _target_: str = "hydra_plugins.hydra_hpo_sweeper.hpo_sweeper.HpoSweeper"
+    _recursive_: bool = False
+    _convert_: str = "all"
+    defaults: list[Any] = field(default_factory=lambda: [{"sampler": None}, "_self_"])
     max_batch_size: int | None = None
     """Without a method: jobs that a launcher gets at a time, as for `hydra/sweeper=basic`."""
     params: dict[str, str] | None = field(default_factory=dict)
@@ -25,6 +34,10 @@ class HpoSweeperConf:
     metric: str = "objective"
     """What the app's reports call it; of an app that returns a number any name."""
     mode: str = "min"
+    objectives: Any = None
+    """Several, by name, in place of metric and mode: {loss: min, latency_ms: {mode: min, log: true}}."""
+    constraints: Any = None
+    """Bounds of further metrics: {latency_ms: {upper: 20}}."""
     resource_attr: str | None = None
     max_resource_attr: str | None = None
     """The key of the app's configuration that says how long it trains."""
@@ -36,11 +49,50 @@ class HpoSweeperConf:
     num_gpus_per_trial: int | None = None
     seed: int | None = None
     random_seed: int | None = None
+    points_to_evaluate: list[Any] | None = None
+    """Configurations that are tried first."""
+    warm_start: list[str] = field(default_factory=list)
+    """Earlier searches to start from: directories, or files of `hpo export`."""
+    warm_start_use: str | None = None
+    search_space: Any = None
+    """Hyperparameters as mappings: hpo's domains, conditional ones included, or the distributions of the Optuna sweeper."""
+    benchmark: Any = None
+    """Any further keys of a benchmark of hpo's, such as cost_attr."""
     overrides: list[str] = field(default_factory=list)
     """Any further overrides of `hpo`."""
 
+    sampler: Any = None
+    """From here on keys of the Optuna sweeper, for configurations that have them."""
+    pruner: Any = None
+    direction: Any = None
+    n_trials: int | None = None
+    n_jobs: int | None = None
+    storage: Any = None
+    study_name: str | None = None
+    max_failure_rate: float | None = None
+    custom_search_space: str | None = None
 
-ConfigStore.instance().store(group="hydra/sweeper", name="hpo", node=HpoSweeperConf, provider="hydra_hpo_sweeper")
+
+OPTUNAS_KEYS = (
+    *("sampler", "pruner", "direction", "n_trials", "n_jobs", "storage", "study_name", "max_failure_rate"),
+    "custom_search_space",
+)
+"""Keys that the Optuna sweeper has and hpo has none of, but understands."""
+
+_PROVIDER = "hydra_hpo_sweeper"
+ConfigStore.instance().store(group="hydra/sweeper", name="hpo", node=HpoSweeperConf, provider=_PROVIDER)
+
+_WITH_OPTUNAS = importlib.util.find_spec("hydra_plugins.hydra_optuna_sweeper") is not None
+"""Whether the Optuna sweeper is installed too, which then provides the group of samplers."""
+if not _WITH_OPTUNAS:
+    for _name, _sampler in SAMPLERS.items():
+        ConfigStore.instance().store(
+            group="hydra/sweeper/sampler", name=_sampler.group, node=configuration_of(_name), provider=_PROVIDER
+        )
+if "HPO_TRIAL_ID" in os.environ:  # Hydra 1.4 warns of every callback, and this one is ours
+    warnings.filterwarnings(
+        "ignore", r"hydra\.utils\.instantiate\(\) resolved _target_='hydra_plugins\.hydra_hpo_sweeper\."
+    )
 
 
 class HpoSweeper(BasicSweeper):
@@ -54,9 +106,15 @@ class HpoSweeper(BasicSweeper):
         self._settings = HpoSweeperConf(**settings)
         super().__init__(self._settings.max_batch_size, self._settings.params)
 
+    @property
+    def _searches(self) -> bool:
+        """Whether a search is configured: by a method, or by keys of the Optuna sweeper."""
+        chosen = (*OPTUNAS_KEYS, "method", "search_space")
+        return any(getattr(self._settings, key) is not None for key in chosen)
+
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's hook. A search needs no launcher, and one that is not installed must not hide what to use instead."""
-        if self._settings.method is None:
+        if not self._searches:
             super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.hydra_context, self.config = hydra_context, config
 
@@ -73,10 +131,11 @@ class HpoSweeper(BasicSweeper):
         assert self.config is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         parsed = parser.parse_overrides([*self._parse_config(), *arguments])
-        if self._settings.method is not None:
+        if self._searches:
+            from hydra_plugins.hydra_hpo_sweeper._moved import translate
             from hydra_plugins.hydra_hpo_sweeper._search import Search
 
-            return Search(self.hydra_context.config_loader, self.config, self._settings).run(parsed)
+            return Search(self.hydra_context, self.config, translate(self._settings)).run(parsed)
         for override in parsed:
             if override.is_interval_sweep():
                 raise CompactHydraException(
@@ -84,3 +143,16 @@ class HpoSweeper(BasicSweeper):
                     "hydra.sweeper.method, such as ASHA or BO"
                 )
         return super().sweep(arguments)
+
+
+if not _WITH_OPTUNAS:
+
+    class OptunaSweeper(HpoSweeper):
+        """The sweeper under the name that configurations of the Optuna sweeper have as their `_target_`."""
+
+        __module__ = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper"
+
+    # Hydra registers a plugin by the name of its module, and 1.3 then looks it up from the package down.
+    vars(hydra_plugins)["hydra_optuna_sweeper"] = SimpleNamespace(
+        optuna_sweeper=SimpleNamespace(OptunaSweeper=OptunaSweeper)
+    )
