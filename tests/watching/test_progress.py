@@ -181,7 +181,7 @@ def test_the_summary_knows_that_an_earlier_session_had_other_workers():
 
 
 def test_the_summary_of_an_interrupted_experiment_says_how_to_go_on():
-    assert "the same command goes on" in summary(CONFIG, state_after(EVENTS), Path("d"), None)
+    assert "the same command resumes it" in summary(CONFIG, state_after(EVENTS), Path("d"), None)
 
 
 def test_the_summary_of_a_skipped_experiment_says_so():
