@@ -22,7 +22,7 @@ DEFAULT = "the default"
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Contender:
     """A configuration to be confirmed."""
 
     label: str
@@ -40,7 +40,7 @@ class Search:
     """Configuration of the experiment with the best result."""
     directory: Path
     """Directory of that experiment."""
-    candidates: Sequence[Candidate]
+    candidates: Sequence[Contender]
     """Distinct configurations, best first; the default is the last unless it is one of the best."""
 
 
@@ -83,7 +83,7 @@ def _search(benchmark: str, runs: Sequence[LoadedExperiment], top: int) -> Searc
         raise ConfigError(f"{runs[0].directory}: no trial of {benchmark} has a result yet; run the search first")
     sign = -1.0 if runs[0].config.benchmark.mode == Mode.max else 1.0
     loaded: dict[int, Any] = {}
-    known: dict[str, Candidate] = {}
+    known: dict[str, Contender] = {}
     for loss, number, trial in ranked:
         run = runs[number]
         if number not in loaded:
@@ -92,12 +92,12 @@ def _search(benchmark: str, runs: Sequence[LoadedExperiment], top: int) -> Searc
         identity = sorted(trials)[trial]
         configuration = trials[identity].trial.configuration
         label = f"trial {identity} of {run.config.method.name}/seed_{run.seed}"
-        known.setdefault(canonical(configuration), Candidate(label, dict(configuration), sign * loss))
+        known.setdefault(canonical(configuration), Contender(label, dict(configuration), sign * loss))
         if len(known) == top:
             break
     config = runs[ranked[0][1]].config
     default = default_of(config)
-    known.setdefault(canonical(default), Candidate(DEFAULT, default, _search_value(runs, default, sign)))
+    known.setdefault(canonical(default), Contender(DEFAULT, default, _search_value(runs, default, sign)))
     return Search(config, runs[ranked[0][1]].directory, list(known.values()))
 
 
@@ -120,18 +120,18 @@ def _search_value(runs: Sequence[LoadedExperiment], configuration: Mapping[str, 
     return sign * best if math.isfinite(best) else None
 
 
-def to_json(candidates: Sequence[Candidate]) -> str:
+def to_json(candidates: Sequence[Contender]) -> str:
     """Return candidates as JSON."""
     return json.dumps([asdict(candidate) for candidate in candidates], indent=1)
 
 
-def from_json(text: str) -> list[Candidate]:
+def from_json(text: str) -> list[Contender]:
     """Return the candidates in a JSON text that `to_json` wrote.
 
     Raises:
         ValueError: It is another text.
     """
     try:
-        return [Candidate(**content) for content in json.loads(text)]
+        return [Contender(**content) for content in json.loads(text)]
     except (TypeError, ValueError) as error:
         raise ValueError(f"it holds no candidates of hpo confirm ({error})") from error

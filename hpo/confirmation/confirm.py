@@ -12,7 +12,7 @@ from hpo.analysis.loading import load_runs
 from hpo.config.choices import Mode
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig, MethodConfig
-from hpo.confirmation.candidates import METHOD, Candidate, Search, find_searches, from_json, to_json
+from hpo.confirmation.candidates import METHOD, Contender, Search, find_searches, from_json, to_json
 from hpo.confirmation.evidence import Contrast, Interval, choose, contrasts, mean_of, worthwhile
 from hpo.errors import ConfigError, ExperimentError
 from hpo.functions.finding import OWN, is_own
@@ -62,7 +62,7 @@ class Confirmation:
     folder: Path
     metric: str
     maximise: bool
-    candidates: Sequence[Candidate]
+    candidates: Sequence[Contender]
     values: Sequence[Sequence[float]]
     means: Sequence[Interval | None]
     chosen: int | None
@@ -142,7 +142,7 @@ def _confirm(search: Search, seeds: int) -> Confirmation:
     return _concluded(search.config, folder, candidates, values, seeds)
 
 
-def _stored_candidates(folder: Path, search: Search) -> list[Candidate]:
+def _stored_candidates(folder: Path, search: Search) -> list[Contender]:
     """Return the candidates that a confirmation began with; those of the search if it has not begun."""
     path = folder / CANDIDATES
     try:
@@ -205,7 +205,7 @@ def _run(config: ExperimentConfig, directory: Path) -> None:
         )
 
 
-def _results(directory: Path, candidates: Sequence[Candidate]) -> dict[int, float]:
+def _results(directory: Path, candidates: Sequence[Contender]) -> dict[int, float]:
     """Return the value of each candidate that an experiment trained, by index: the best that the training reported."""
     runs, _ = load_runs([directory])
     run = runs[0]
@@ -233,7 +233,7 @@ def _losses(values: Sequence[Sequence[float]], config: ExperimentConfig) -> tupl
 
 
 def _concluded(
-    config: ExperimentConfig, folder: Path, candidates: Sequence[Candidate], values: list[list[float]], seeds: int
+    config: ExperimentConfig, folder: Path, candidates: Sequence[Contender], values: list[list[float]], seeds: int
 ) -> Confirmation:
     losses, sound = _losses(values, config)
     maximise = config.benchmark.mode == Mode.max

@@ -39,4 +39,4 @@ def test_a_text_that_the_grammar_does_not_take_is_shown_with_quotes_that_it_take
     "override", ["seed=range(1,5", "benchmark={a:", "benchmark.command=[a,[b=c]]", "seed=[1", "a b=c"]
 )
 def test_quotes_are_not_the_remedy_for_a_bracket_that_is_not_closed(override):
-    assert "is no override of the form key=value" in sentence_about(override)
+    assert "is not an override of the form key=value" in sentence_about(override)
