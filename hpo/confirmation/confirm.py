@@ -43,7 +43,7 @@ _METHOD = MethodConfig(
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What the confirmation of one benchmark has shown.
+    """Results and conclusions of the confirmation of one benchmark.
 
     Attributes:
         benchmark: Name of the benchmark.
@@ -152,12 +152,12 @@ def _stored_candidates(folder: Path, search: Search) -> list[Contender]:
         write_atomically(path, to_json(search.candidates).encode())
         return list(search.candidates)
     except ValueError as error:
-        raise ConfigError(f"{path}: {error}; delete {folder} to begin anew") from error
+        raise ConfigError(f"{path}: {error}; delete {folder} to start again") from error
     new = {canonical(candidate.configuration) for candidate in search.candidates}
     if new != {canonical(candidate.configuration) for candidate in stored}:
         log.warning(
             "%s: the search has other candidates now (it went on, or --top is another); this continues with the %d that were "
-            "chosen first: delete the folder to begin anew",
+            "chosen first: delete the folder to start again",
             folder,
             len(stored),
         )
