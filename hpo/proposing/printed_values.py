@@ -68,7 +68,7 @@ def read_formats(text: str, *, where: str) -> list[PrintedValue]:
 
     Args:
         text: The program, source or binary.
-        where: What is said of their place; the format follows.
+        where: Words for the place of the values in the proposal; the format is added to them.
     """
     found: list[PrintedValue] = []
     for run in _READABLE.findall(text):

@@ -74,7 +74,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def tiles(facts: Iterable[tuple[str, str, str]]) -> str:
-    """Return headline numbers as HTML, from triples of name, value and remark."""
+    """Return headline numbers as HTML, from triples of name, value and a short note."""
     cells = (
         f'<div class="tile"><dt>{escaped(name)}</dt><dd>{escaped(value)}<small>{escaped(remark)}</small></dd></div>'
         for name, value, remark in facts

@@ -127,7 +127,7 @@ def folders_with(base: Path, name: str, passed: list[Path] | None = None) -> lis
 
 
 def refuse_links(files: ExperimentDirectory) -> None:
-    """Raise StoreError for a link in the place of a file that is written in place, because it would lead elsewhere."""
+    """Raise StoreError for a link where hpo expects a file to write to, because the link would lead elsewhere."""
     parts = [files.events.with_name(files.events.name + end) for end in ("", "-wal", "-shm", "-journal")]
     for path in (files.lock, files.identity, files.log, files.host_log, files.ray_log, files.commands, *parts):
         if path.is_symlink():

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Heard:
-    """What a running attempt has reported so far."""
+    """The reports of a running attempt so far, summarised."""
 
     restored: Callable[[], int | None] = lambda: None
     """Function that returns the resource of the checkpoint that the attempt was given; None if it was given none."""

@@ -96,7 +96,7 @@ class Remarks:
         remedy = (
             _SAVE
             if resource_attr is not None
-            else "name benchmark.resource_attr, for where reports are only counted no checkpoint can be gone on from"
+            else "set benchmark.resource_attr, because a trial whose reports are only counted cannot resume a checkpoint"
         )
         if promoted:
             text = (

@@ -25,7 +25,7 @@ class TrialCode:
     Args:
         backend: Backend that watches the code, and knows what forks have compiled.
         state: Current state of the experiment.
-        limits: Limits, among them whether a change of the code is refused.
+        limits: Limits, among them whether hpo rejects a change of the code.
         journal: Journal for corrections.
     """
 
@@ -44,7 +44,7 @@ class TrialCode:
         self._stored: Mapping[str, Any] = {} if self._watch is None else self._watch.code
 
     def refusal(self) -> str | None:
-        """Return why nothing may start, if the code has changed and that is refused; None otherwise."""
+        """Return why nothing may start, if the code has changed and the configuration forbids that; None otherwise."""
         if not self.limits.refuse_code_changes:
             return None
         self._looked = False

@@ -1,4 +1,4 @@
-"""What a trial may do, and what the end of an attempt means for it."""
+"""Limits of a trial, and the status that it has after an attempt has ended."""
 
 import signal
 from dataclasses import dataclass
