@@ -75,7 +75,7 @@ class ExperimentState:
     """Commands that people gave to the experiment."""
     _counts: Counter[Status] = field(default_factory=Counter)
     _least: float | None = None
-    """Violation of the trial in `closest`."""
+    """Smallest sum of constraint violations so far, reached by the trial in `closest`; None before the first."""
     _opened: float = 0.0
     _available: float = 0.0
     """Worker seconds of the sessions before the last one, which was opened at `_opened`."""

@@ -214,7 +214,7 @@ def _difference(before: Any, after: Any) -> str:
 
 
 def _threads() -> int:
-    """Return the number of threads that a fork would lose; OpenBLAS ends its own and starts them again."""
+    """Return the number of threads that would not survive a fork. Those of OpenBLAS do not count: it restarts them."""
     if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
         pid = os.fork()
         if pid == 0:

@@ -1,4 +1,4 @@
-"""Which trials continued from copies of others, and the hyperparameter schedule that led to the best result."""
+"""Tables of the trials that continued from copies of others, and of the schedule that led to the best result."""
 
 from hpo.events.text import configuration_text
 from hpo.events.training_legs import legs_of

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SOCKET = "~/.hpo/serve.sock"
-"""Suggested path of a Unix socket, whose place no other user can take."""
+"""Suggested path of the server's Unix socket, in a folder where no other user can create it first."""
 SETTLING = 0.2
 """Seconds after the start until the modules that pages need are imported, unless a page asks earlier."""
 

@@ -48,7 +48,7 @@ class ExperimentDirectory:
     best = _Inside("best.yaml")
     """The best configuration, as overrides."""
     schedule = _Inside("schedule.yaml")
-    """How the best result came about, if its trial started from a copy of another's checkpoint."""
+    """The legs of the training that gave the best result, if its trial started from a copy of another's checkpoint."""
     front = _Inside("front.yaml")
     """Results on the Pareto front, in place of `best` if there are several objectives."""
     warm_start = _Inside("warm_start.jsonl")

@@ -39,7 +39,7 @@ class Remarks:
     """Number of lines of each trial's current attempt that were not reports."""
     _said_disorder: bool = False
     _said_again: set[bool] = field(default_factory=set)
-    """Which warnings that trials start over were given: True for promoted trials, False for interrupted ones."""
+    """Warnings about trials that start over that were already given: True for promoted trials, False for interrupted ones."""
 
     def on_garbage(self, line: Garbage) -> None:
         """Warn once per trial of a line that is not a report, and count further ones."""

@@ -34,7 +34,7 @@ class TrialCode:
     limits: Limits
     journal: Journal
     _begun: dict[int, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
-    """For each attempt without a report yet: the number of changes seen before its start, and the version then."""
+    """Number of changes seen before the start of each attempt without a report yet, and the version of the code then."""
 
     _looked: bool = False
     """Whether the files were looked at for the next start."""
