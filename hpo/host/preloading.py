@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from hpo.host.parent_death import end_with
 
 AUTO = "auto:"
-"""Prefix of modules that were read from the script."""
+"""First item of a list of modules that were found in the script; their names follow."""
 
 COMMON = ("argparse", "dataclasses", "locale", "logging", "pathlib", "random", "shutil", "tempfile", "typing")
 """Modules that nearly every script imports, if only to parse its arguments."""
@@ -245,7 +245,7 @@ def _descriptors() -> dict[str, str]:
 
 
 def _give_way(host: int, connection: int) -> NoReturn:
-    """Wait for the host to end, and end in the same way."""
+    """Wait for the process that became the host, and end with the same exit code."""
     os.close(connection)
     _, status = os.waitpid(host, 0)
     code = os.waitstatus_to_exitcode(status)

@@ -127,10 +127,10 @@ class Intake:
         heard.cost = cost
 
     def _base(self, state: TrialState, first: int) -> int:
-        """Return the resource from which an attempt started that first reports a known resource.
+        """Return the resource from which an attempt started whose first report, at `first`, repeats a known one.
 
         An attempt that has loaded a checkpoint first repeats the report of what was saved, which costs nothing. One that
-        begins with the resource of the trial's very first report has started over, unless its checkpoint may be of no more.
+        begins with the resource of the trial's very first report has started over, unless its checkpoint is from there.
         """
         if first != state.first:
             return first

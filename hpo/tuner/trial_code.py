@@ -37,7 +37,7 @@ class TrialCode:
     """Number of changes seen before the start of each attempt without a report yet, and the version of the code then."""
 
     _looked: bool = False
-    """Whether the files were looked at for the next start."""
+    """Whether the files were examined already for the start that comes next."""
 
     def __post_init__(self) -> None:
         self._watch = self.backend.code
@@ -58,7 +58,7 @@ class TrialCode:
         )
 
     def start(self, trial_id: int) -> dict[str, Any]:
-        """Return what is stored with the start of an attempt: nothing unless the code differs from the last start's."""
+        """Return the fields to store with the start of an attempt: none unless the code differs from the last start's."""
         if self._watch is None:
             return {}
         changed = self._changed()
