@@ -48,7 +48,7 @@ class ExperimentState:
     silent_failures: int = 0
     """Number of trials in a row that failed without a report."""
     first_error: str | None = None
-    """Error of the first trial in that row."""
+    """Error of the first of the trials that failed in a row without a report; None if there is none."""
     out_of_memory: int = 0
     """Number of trials that failed because memory was used up."""
     trained: int = 0

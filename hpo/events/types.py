@@ -58,7 +58,7 @@ class Start:
     source: int | None = None
     """Id of the trial from whose copied checkpoint the new one starts."""
     source_resource: int | None = None
-    """Resource of that checkpoint, from which the new trial continues to count."""
+    """Resource of the copied checkpoint, from which the new trial continues to count."""
     replaces: int | None = None
     """Id of the trial that the new one takes the place of, and that does not continue."""
 
@@ -107,7 +107,7 @@ class Exit(NamedTuple):
     usage: Mapping[str, float] = MappingProxyType({})
     """Resource usage: `cpu_seconds` (user and system, children included) and `peak_memory_mb`."""
     out_of_memory: bool = False
-    """Whether it ended because the machine's or a GPU's memory was used up."""
+    """Whether the attempt ended because the memory of the machine or of a GPU was used up."""
     where: str | None = None
     """Line of the script that failed, such as `train.py:17`."""
     log: Path | None = None

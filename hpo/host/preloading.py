@@ -194,7 +194,7 @@ def _trace_of(module: str, names: Sequence[str]) -> str | None:
 
 
 def _traces() -> dict[str, Any]:
-    """Return what a module must leave unchanged, by the words about a module that changes it."""
+    """Return the state of the process that an import must leave unchanged, by the message about a module that changes it."""
     return {
         "it changes the environment": {k: v for k, v in os.environ.items() if k not in _SAME_FOR_ALL},
         "it changes sys.path": list(sys.path),

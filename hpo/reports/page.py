@@ -32,7 +32,7 @@ class PageColumn:
     name: str
     number: bool = False
     links: bool = False
-    """Whether its cells are lists of (label, target)."""
+    """Whether the cells of the column are lists of links, as (label, target)."""
     dots: Mapping[str, str] = field(default_factory=dict)
     """Colour of the dot beside each value."""
 

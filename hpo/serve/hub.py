@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 
 class Hub:
-    """The experiments of a server, and the pages that look at them.
+    """The experiments of a server, and the open pages that show them.
 
     Args:
         catalogue: The experiments below the served directories.

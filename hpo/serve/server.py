@@ -162,7 +162,7 @@ async def _run(
 
 
 def _beside(token_file: Path | None) -> Path | None:
-    """Return the file that keeps the token of the link that steers."""
+    """Return the file that stores the token of the link for steering."""
     return None if token_file is None else token_file.with_name(f"{token_file.name}.steer")
 
 

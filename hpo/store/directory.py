@@ -56,7 +56,7 @@ class ExperimentDirectory:
     log = _Inside("hpo.log")
     """Log of the tuner."""
     lock = _Inside(".lock")
-    """File that a tuner locks while it works here."""
+    """File that a tuner locks while it runs the experiment."""
     owner = _Inside(".owner.json")
     """Note about the process that holds, or last held, the lock."""
     identity = _Inside(".identity")
