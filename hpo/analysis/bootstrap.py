@@ -34,7 +34,7 @@ spread would make them infinite. On continuous distributions the cut changes the
 EQUAL = 1e-12
 """Relative spread below which values count as equal, apart from rounding errors."""
 LEAST_FREEDOM = 2
-"""Least degrees of freedom, less one per benchmark, for an interval from few seeds: 6 seeds on one benchmark."""
+"""Smallest number of degrees of freedom for an interval from few seeds, after one is subtracted per benchmark."""
 
 Indices = NDArray[np.int64]
 

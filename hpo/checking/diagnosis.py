@@ -15,24 +15,24 @@ class Continuation(Enum):
     """The ways in which a script can behave when it is resumed."""
 
     CONTINUED = auto()
-    """It resumed where it was interrupted; it may have reported its last resource again first."""
+    """The attempt resumed where it was interrupted; it may have reported its last resource again first."""
     RESTARTED = auto()
-    """It trained from the start again."""
+    """The attempt trained from the start again."""
     BEHIND = auto()
-    """It resumed from an earlier resource than it had reported."""
+    """The attempt resumed from an earlier resource than it had reported."""
     MISCOUNTED = auto()
-    """It reported resource values that do not match the training it continues."""
+    """The attempt reported resource values that do not match the training it continues."""
     DIFFERENT = auto()
-    """It reported the right resource values with a different metric."""
+    """The attempt reported the right resource values with a different metric."""
     UNREPORTED = auto()
-    """It resumed correctly, but never reports the last resource that it saved before the interruption."""
+    """The attempt resumed correctly, but never reports the last resource that it saved before the interruption."""
     SILENT = auto()
-    """It reported nothing."""
+    """The attempt reported nothing."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How a script resumed, and the text that says so."""
+    """The way in which a script resumed, and the text that describes it."""
 
     continuation: Continuation
     text: str

@@ -29,7 +29,7 @@ def _nothing_from(attempt: RehearsedAttempt, config: ExperimentConfig) -> str:
     limit, most = config.benchmark.max_resource_attr, config.max_resource
     assert attempt.exit is not None
     if attempt.failure is not None and not attempt.printed_metrics:
-        return f"{attempt.failure} without a report; mend that first, for a script that fails cannot be checked"
+        return f"{attempt.failure} without a report; fix that first, because a script that fails cannot be checked"
     remedy = attempt.exit.error or how_to_report(config.benchmark.report_channel)
     if attempt.printed_metrics:
         return (

@@ -15,7 +15,7 @@ REPORT, SAVE = "R", "S"
 
 
 class WriteWatch(contextlib.AbstractContextManager["WriteWatch"]):
-    """A watch on a checkpoint folder and a report file.
+    """A watcher of the writes to a checkpoint folder and to a report file.
 
     Args:
         checkpoint: Checkpoint folder; folders below it are watched as they appear.

@@ -43,7 +43,7 @@ _MEANT = {
     **dict.fromkeys(("-j", "--jobs", "--n-jobs", "--workers"), _AT_A_TIME),
     **dict.fromkeys(("--trials", "--n-trials", "--num-trials"), _IN_ALL),
 }
-"""What to write in place of options that other programs have."""
+"""The override to write instead of an option that other programs have, by option."""
 
 _NEEDS_CFG = ("--package", "-p", "--resolve")
 

@@ -14,20 +14,20 @@ class Mode(Enum):
 
 
 class CodeChanges(Enum):
-    """How an experiment resumes if its script has changed since the last session."""
+    """Options for how an experiment resumes if its script has changed since the last session."""
 
     warn = "warn"
     refuse = "refuse"
 
 
 class Retry(Enum):
-    """Which unsuccessful trials are trained again."""
+    """Options for which unsuccessful trials are trained again."""
 
     failed = "failed"
 
 
 class WarmStartUse(Enum):
-    """How a new experiment uses the results of earlier experiments."""
+    """Options for how a new experiment uses the results of earlier experiments."""
 
     points = "points"
     """Train the best earlier configurations again before all others."""
@@ -42,7 +42,7 @@ class WarmStartUse(Enum):
 
 
 class ArgumentStyle(Enum):
-    """How a training program receives its arguments."""
+    """Options for how a training program receives its arguments."""
 
     flags = "flags"
     """Each argument as one word: `--lr=0.1`."""
@@ -70,7 +70,7 @@ class WorkingDirectory(Enum):
 
 
 class ReportChannel(Enum):
-    """How a training program reports its metrics to the tuner."""
+    """Options for how a training program reports its metrics to the tuner."""
 
     file = "file"
     """JSON lines appended to the file HPO_REPORT_FILE, by `hpo.report` or by any program."""

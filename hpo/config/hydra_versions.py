@@ -36,7 +36,7 @@ def allowing(targets: Collection[str]) -> dict[str, Any]:
 def to_object(config: DictConfig | ListConfig) -> Any:
     """Convert a configuration to the objects that its schema describes, with errors that name a key on both versions.
 
-    OmegaConf 2.4 checks what an interpolation brings to a mapping or a list, and does not say to which; 2.3 does not check.
+    OmegaConf 2.4 checks the value that an interpolation gives a mapping or a list but names no key; 2.3 does not check it.
 
     Raises:
         OmegaConfBaseException: A value is missing, cannot be resolved or is of the wrong type.

@@ -40,7 +40,7 @@ BACKENDS = {
 }
 """Backend classes by name, for experiments of version 0.1, which store only the name."""
 REAL_BACKENDS = frozenset(target for name, target in BACKENDS.items() if name != "simulated")
-"""Backends that train for real; an experiment may resume on another of them."""
+"""Backends that train for real; an experiment may resume on a different one."""
 
 _CALL = {"concerns": "call"}
 _RESULTS = {"concerns": "results"}

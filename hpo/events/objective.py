@@ -20,8 +20,8 @@ class ReportError(HPOError):
     """Error for a report that cannot be used: a script's, or one in a log that does not fit the configuration beside it.
 
     Args:
-        message: What is wrong; it is stored if the trial fails by it.
-        remedy: What to do.
+        message: The problem; it is stored if the trial fails because of it.
+        remedy: The remedy for the user.
     """
 
     def __init__(self, message: str, remedy: str = "") -> None:
@@ -41,7 +41,7 @@ class Aim:
     metric: str
     mode: str
     log: bool = False
-    """Whether its values spread over orders of magnitude; models and distances then use its logarithm."""
+    """Whether the values of the metric spread over orders of magnitude; models and distances then use their logarithm."""
 
     def value(self, loss: float) -> float:
         """Return the value of the metric that belongs to a loss."""

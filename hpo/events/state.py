@@ -48,7 +48,7 @@ class ExperimentState:
     silent_failures: int = 0
     """Number of trials in a row that failed without a report."""
     first_error: str | None = None
-    """Error of the first trial in that row."""
+    """Error of the first of the trials that failed in a row without a report; None if there is none."""
     out_of_memory: int = 0
     """Number of trials that failed because memory was used up."""
     trained: int = 0
@@ -75,7 +75,7 @@ class ExperimentState:
     """Commands that people gave to the experiment."""
     _counts: Counter[Status] = field(default_factory=Counter)
     _least: float | None = None
-    """Violation of the trial in `closest`."""
+    """Smallest sum of constraint violations so far, reached by the trial in `closest`; None before the first."""
     _opened: float = 0.0
     _available: float = 0.0
     """Worker seconds of the sessions before the last one, which was opened at `_opened`."""

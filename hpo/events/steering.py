@@ -31,7 +31,7 @@ class Command:
 
     Attributes:
         id: Unique id within the experiment; ids of one machine sort by time.
-        verb: A value of `CommandName`; any other text is refused.
+        verb: A value of `CommandName`; the experiment rejects any other text.
         arguments: Arguments of the command.
         by: Name of whoever gave the command.
     """
@@ -47,7 +47,7 @@ class Steering:
     """The commands that an experiment has taken in, and what they changed."""
 
     answers: dict[str, Event] = field(default_factory=dict)
-    """Event of each command by the command's id, refused ones included."""
+    """Event of each command by the command's id, rejected ones included."""
     marks: list[Event] = field(default_factory=list)
     """Commands after which decisions are no longer the method's alone: stopped trials, and holds."""
     accepted: int = 0

@@ -22,7 +22,7 @@ class Leg:
 
 
 def legs_of(trials: Mapping[int, TrialState], trial_id: int, resource: int | None = None) -> list[Leg]:
-    """Return the legs of a trial's training, the earliest ancestor's first; one leg if the trial began from nothing.
+    """Return the legs of a trial's training, the earliest ancestor's first; one leg if the trial began from scratch.
 
     Args:
         trials: All trials of the experiment.

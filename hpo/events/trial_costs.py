@@ -10,7 +10,7 @@ class Spending:
     total: float = 0.0
     """Cost of all trials together, in the metric's own unit."""
     of: dict[int, float] = field(default_factory=dict)
-    """Cost of each trial that has reported it."""
+    """Cost of each trial that has reported a cost, by trial id."""
 
     def add(self, trial: int, cost: float | None) -> None:
         """Add the cost that a trial has reported; None if no metric is named for it.

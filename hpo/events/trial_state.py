@@ -71,7 +71,7 @@ class TrialState:
 
     @classmethod
     def begun(cls, event: Event, trials: Mapping[int, "TrialState"]) -> Self:
-        """Return the state of a trial that starts, from nothing or from a copy of another's checkpoint.
+        """Return the state of a trial that starts, from scratch or from a copy of another trial's checkpoint.
 
         Args:
             event: STARTED event of the trial.

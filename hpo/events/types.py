@@ -44,7 +44,7 @@ class Trial:
     id: int
     configuration: Configuration
     source: int | None = None
-    """Id of the trial from whose copied checkpoint this one starts; None if it starts from nothing."""
+    """Id of the trial from whose copied checkpoint this one starts; None if it starts from scratch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Start:
     source: int | None = None
     """Id of the trial from whose copied checkpoint the new one starts."""
     source_resource: int | None = None
-    """Resource of that checkpoint, from which the new trial continues to count."""
+    """Resource of the copied checkpoint, from which the new trial continues to count."""
     replaces: int | None = None
     """Id of the trial that the new one takes the place of, and that does not continue."""
 
@@ -107,7 +107,7 @@ class Exit(NamedTuple):
     usage: Mapping[str, float] = MappingProxyType({})
     """Resource usage: `cpu_seconds` (user and system, children included) and `peak_memory_mb`."""
     out_of_memory: bool = False
-    """Whether it ended because the machine's or a GPU's memory was used up."""
+    """Whether the attempt ended because the memory of the machine or of a GPU was used up."""
     where: str | None = None
     """Line of the script that failed, such as `train.py:17`."""
     log: Path | None = None
@@ -144,12 +144,12 @@ class Kind(StrEnum):
     STARTED = "started"
     """Decision: a new trial; `configuration`, `until`. With `retries`, it trains that failed trial again and is no decision.
     If it starts from a copied checkpoint, also `source`, `source_resource`, `replaces`, and `new_trials`: whether a trial
-    could have begun from nothing. If the code is not that of the start before, also `code`, with the `changed` files in it.
+    could have begun from scratch. If the code is not that of the start before, also `code`, with the `changed` files in it.
     """
     RESUMED = "resumed"
     """Decision: a paused trial resumes; `until`, and `code` as in STARTED."""
     RESTARTED = "restarted"
-    """An interrupted trial resumes up to the same `until`, perhaps with other `code`; this is no decision of a scheduler."""
+    """An interrupted trial resumes up to the same `until`, perhaps with other `code`; the scheduler does not decide this."""
     REPORTED = "reported"
     """A report and the decision on it; `metrics`, `decision`, `position`, `extra`."""
     DROPPED = "dropped"

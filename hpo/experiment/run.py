@@ -51,13 +51,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call of `run_experiment` ended."""
+    """The outcome of a call of `run_experiment`."""
 
     directory: Path
     config: ExperimentConfig
     state: ExperimentState
     reason: str | None
-    """Why the experiment has finished; None if it was interrupted."""
+    """Reason why the experiment has finished; None if it was interrupted."""
     signal: int | None = None
     """Number of the signal that interrupted the experiment; None if none did."""
     skipped: bool = False
@@ -86,7 +86,7 @@ class Outcome:
 
     @property
     def failure(self) -> str | None:
-        """Why the experiment failed and what to do; None if it did not fail."""
+        """Reason why the experiment failed, and what to do; None if it did not fail."""
         return failure_of(self.state, self.directory)
 
 
@@ -280,7 +280,7 @@ class _LogFile(logging.FileHandler):
 
 @contextlib.contextmanager
 def _log_file(path: Path) -> Iterator[None]:
-    """Also write everything that hpo logs, from level INFO, to the experiment's log file."""
+    """Write everything that hpo logs, from level INFO, to the experiment's log file too."""
     package = logging.getLogger("hpo")
     handler = _LogFile(path, encoding="utf-8", errors="backslashreplace", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -154,7 +154,7 @@ def limits_of(config: ExperimentConfig) -> Limits:
 
 
 def provenance(opened: Mapping[str, Any]) -> dict[str, Any]:
-    """Return where and with what a session runs, for metadata.json.
+    """Return the machine, versions and code of a session, for metadata.json.
 
     Args:
         opened: Content of the session's first event, from `opening`.

@@ -110,8 +110,9 @@ def finite(value: float) -> float | None:
 
 
 def axis(title: str = "", **keys: Any) -> Axis:
-    """Return an axis. Keys: log, range, ticks ((place, text), …), reversed, percent, zero, whole, tight, bare, plain, above.
+    """Return an axis of a chart as plain data.
 
+    Keys: log, range, ticks ((place, text), …), reversed, percent, zero, whole, tight, bare, plain, above.
     Values beyond its `limits` are marked at the edge; the keys in `all` apply when all values are shown.
     """
     return {"title": title, **keys}

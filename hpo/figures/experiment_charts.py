@@ -128,7 +128,7 @@ def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:
 def _thinning(found: Sequence[history.Curve], most: float) -> tuple[list[history.Curve], int, str]:
     """Return the curves to draw, the largest number of points of each, and a caption that says so."""
     total, longest = sum(len(curve.resources) for curve in found), max(len(curve.resources) for curve in found)
-    caption = "One curve per trial, coloured by what became of it; timeouts count as failed."
+    caption = "One curve per trial, coloured by the trial's outcome; timeouts count as failed."
     if total <= most:
         return list(found), longest, caption
     kept = [found[i] for i in thinned(len(found), MOST_POINTS // 4)]
@@ -144,7 +144,7 @@ def _thinning(found: Sequence[history.Curve], most: float) -> tuple[list[history
 
 
 def rung_board(experiment: Subject) -> Chart:
-    """Chart how many trials reached each rung, and what became of them there."""
+    """Chart how many trials reached each rung, and how many were promoted, wait or ended there."""
     rungs = history.rungs(experiment)
     resource = experiment.state.objective.resource_attr or "report"
     title = "Rungs"
@@ -262,7 +262,7 @@ def importance_bars(experiment: Subject, found: Importance) -> Chart:
     )
     caption += "." if found.trusted else f", less than {TRUSTED:.0%}: these shares describe noise, do not go by them."
     if some := [f"{share.name} in {share.trials}" for share in found.shares if share.trials is not None]:
-        caption += f" Not always used are {', '.join(some)} trials: their shares are of the variance among these."
+        caption += f" Conditional: {', '.join(some)} trials; their shares are of the variance among these trials."
     if found.left_out:
         caption += f" Too few trials use {', '.join(found.left_out)} for a share."
     remark = f"of the rank at {resource} {found.resource}, out-of-bag R² {found.explained:.2f}"

@@ -53,7 +53,7 @@ def curves(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool
 
 
 def rungs(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
-    """Plot how many trials reached each rung, and what became of them there."""
+    """Plot how many trials reached each rung, and how many were promoted, wait or ended there."""
     return draw(_named(experiment, experiment_charts.rung_board(experiment)), ax)
 
 

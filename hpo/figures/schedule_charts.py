@@ -24,8 +24,8 @@ def schedules(experiment: Subject) -> list[Chart]:
     resource = state.objective.resource_attr or "report"
     panels = [_panel(experiment, name, resource) for name in names]
     caption = (
-        f"What every trial was trained with, from the {resource} it began at to the one it reached. The thick line is the "
-        f"schedule of the best result: each step is a copy that went on with another value."
+        f"The value that every trial was trained with, from the {resource} it began at to the one it reached. The thick "
+        f"line is the schedule of the best result: each step is a copy that continued with another value."
     )
     return [
         Chart(

@@ -17,7 +17,7 @@ class HypervolumeCurve:
     times: Floats
     """Elapsed seconds of each report that no earlier one dominated, shape (n,)."""
     shares: Floats
-    """Hypervolume from each of these times on, as a share of the box, shape (n,)."""
+    """Hypervolume from each time in `times` on, as a share of the box, shape (n,)."""
     box: HypervolumeBox
 
 

@@ -20,7 +20,7 @@ from hpo.space.domains import Choice
 from hpo.space.search_space import SearchSpace
 
 CELLS = 32
-"""Number of cells of a continuous hyperparameter; a discrete one has at most one cell per value."""
+"""Number of intervals into which a continuous hyperparameter is divided; a discrete one has at most one per value."""
 REPLICATES = 20
 TREES = 10
 """Number of trees per bootstrap replicate."""

@@ -242,7 +242,7 @@ def _show_traceback() -> None:
 
 
 def _end(code: int, main: types.ModuleType) -> NoReturn:
-    """Do what an interpreter does on exit, without freeing the host's modules one by one."""
+    """End this process as an interpreter does on exit, but without freeing the host's modules one by one."""
     try:
         threading._shutdown()  # type: ignore[attr-defined]  # waits for the script's threads
         atexit._run_exitfuncs()

@@ -10,7 +10,7 @@ Orders come as JSON lines on the connection, and outcomes leave on it:
     -> {"do": "stop", "key": 7, "patience": 0.0, "grace": 30.0}
     <- {"key": 7, "code": 0, "signal": null, "usage": {...}}     when all processes of the attempt are gone
     <- {"fatal": "..."}                                          what is preloaded cannot be imported
-    <- {"preloaded": ["numpy"], "left_out": {"x": "it prints"}}  what came of modules that were read from the script
+    <- {"preloaded": ["numpy"], "left_out": {"x": "it prints"}}  modules named in the script: imported, or why not
 """
 
 import contextlib

@@ -29,7 +29,7 @@ _MOST = 3
 
 
 class ForkedHost:
-    """A trial host that was forked by a nursery; its exit code is not known, because it is no child of this process."""
+    """A trial host that was forked by a nursery; its exit code is not known, because it is not a child of this process."""
 
     returncode: int | None = None
 
@@ -80,7 +80,7 @@ class _Nursery:
         self._ready = True
 
     def fork(self, mark: int, grace: float, connection: int, log_file: int) -> ForkedHost:
-        """Have the nursery fork a host.
+        """Ask the nursery to fork a trial host, and return the host.
 
         Raises:
             OSError: The nursery is gone.

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from hpo.host.parent_death import end_with
 
 AUTO = "auto:"
-"""Prefix of modules that were read from the script."""
+"""First item of a list of modules that were found in the script; their names follow."""
 
 COMMON = ("argparse", "dataclasses", "locale", "logging", "pathlib", "random", "shutil", "tempfile", "typing")
 """Modules that nearly every script imports, if only to parse its arguments."""
@@ -194,7 +194,7 @@ def _trace_of(module: str, names: Sequence[str]) -> str | None:
 
 
 def _traces() -> dict[str, Any]:
-    """Return what a module must leave unchanged, by the words about a module that changes it."""
+    """Return the state of the process that an import must leave unchanged, by the message about a module that changes it."""
     return {
         "it changes the environment": {k: v for k, v in os.environ.items() if k not in _SAME_FOR_ALL},
         "it changes sys.path": list(sys.path),
@@ -214,7 +214,7 @@ def _difference(before: Any, after: Any) -> str:
 
 
 def _threads() -> int:
-    """Return the number of threads that a fork would lose; OpenBLAS ends its own and starts them again."""
+    """Return the number of threads that would not survive a fork. Those of OpenBLAS do not count: it restarts them."""
     if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
         pid = os.fork()
         if pid == 0:
@@ -245,7 +245,7 @@ def _descriptors() -> dict[str, str]:
 
 
 def _give_way(host: int, connection: int) -> NoReturn:
-    """Wait for the host to end, and end in the same way."""
+    """Wait for the process that became the host, and end with the same exit code."""
     os.close(connection)
     _, status = os.waitpid(host, 0)
     code = os.waitstatus_to_exitcode(status)

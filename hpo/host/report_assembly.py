@@ -37,7 +37,7 @@ class Gathering:
         """Number of values of each name."""
         self.reports = 0
         self.early = 0
-        """Number of metrics before the first resource."""
+        """Number of values of the metric that were left out because no value of the resource came before them."""
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Take in the values of one line."""

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from hpo.reporting import REPORT_FILE, report
 
 _RANKS = ("RANK", "LOCAL_RANK")
-"""What launchers of several processes set; the first of them speaks for all."""
+"""Environment variables in which launchers of several processes set the rank; only the process of rank 0 reports."""
 
 
 class ReportReturned(Callback):

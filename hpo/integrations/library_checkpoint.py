@@ -24,7 +24,7 @@ _NAME = "saved.json"
 
 @dataclass(frozen=True)
 class LibraryCheckpoint:
-    """A checkpoint that a training resumes from."""
+    """A saved checkpoint of a training library, with the metrics reported with it."""
 
     path: Path
     """File or folder that the library wrote."""

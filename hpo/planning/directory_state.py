@@ -48,7 +48,7 @@ def place_of(job: Job) -> PlannedExperiment:
     """Return an experiment of a command with the state of its directory, without writing anything.
 
     Raises:
-        ConfigError: Its configuration, or the stored one, is wrong.
+        ConfigError: The configuration of the experiment, or the stored one, is wrong.
     """
     files = ExperimentDirectory(job.output_dir)
     shown = from_here(job.output_dir)

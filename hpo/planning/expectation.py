@@ -52,7 +52,7 @@ class Expectation:
     assumed_trials: int | None = None
     """Number of trials that was assumed because nothing limits it; None if nothing was assumed."""
     cut: bool = False
-    """Whether a simulation was cut short, so that there would be more trials."""
+    """Whether a simulation reached its limit of reports before its end, so that the real experiment has more trials."""
 
 
 @dataclass

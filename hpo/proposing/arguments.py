@@ -65,7 +65,7 @@ class Interface:
     config_file: str | None = None
     """The configuration file of which each trial gets a copy."""
     config_origin: str = ""
-    """Where the name of that file comes from."""
+    """The place in the code from which the name of the configuration file was read."""
 
 
 def of_commands(parser: str, commands: Mapping[str, list[Argument]], notes: Sequence[str] = ()) -> Interface:

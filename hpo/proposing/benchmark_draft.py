@@ -32,7 +32,7 @@ class Draft:
     gpus: int
     """Number of GPUs per trial."""
     started: str = ""
-    """Place that the command which starts the program comes from."""
+    """Place in the code or the project from which the command that starts the program was read."""
 
     def text(self) -> str:
         """Return the text of the whole file."""

@@ -20,7 +20,7 @@ def may_save(objective: Callable[..., Any] | str, source: str | None) -> bool:
 
     Args:
         objective: The function, or `package.module:name`.
-        source: Its source text if it belongs to no module.
+        source: Source text of the function if it belongs to no module.
     """
     if isinstance(objective, str):
         file = Path(find_function(objective, Path.cwd()).file)

@@ -26,7 +26,7 @@ class Proposal:
 
 
 def propose(argument: Argument) -> Proposal | None:
-    """Return a domain for an argument; None if nothing can be said about it."""
+    """Return a domain for an argument; None if it is never tuned, or nothing suggests a domain."""
     if argument.domain is not None:
         return Proposal(argument.domain, "the script's own space", True)
     if is_never_tuned(argument):

@@ -77,7 +77,7 @@ def leaves_of(content: Mapping[str, Any], prefix: str, file: Path, lines: Sequen
 
     Args:
         content: The mapping.
-        prefix: Of the names.
+        prefix: Prefix of the dotted names.
         file: The file that it was read from.
         lines: The lines of that file, in which keys are looked up.
     """

@@ -51,7 +51,7 @@ def read_lightning(sources: Sequence[Source]) -> Interface | None:
     pairs = zip(defaults.keys, defaults.values, strict=True) if isinstance(defaults, ast.Dict) else ()
     known = {source.value(key): source.value(value) for key, value in pairs if key is not None}
     said = "max_epochs" in known
-    where = source.where(call) if said else "as Lightning has it"
+    where = source.where(call) if said else "the default of Lightning"
     interface.arguments += [
         Argument("trainer.max_epochs", "int", known.get("max_epochs", _EPOCHS), where=where),
         Argument("seed_everything", "int", given="{trial_seed}", where="each configuration has its own"),

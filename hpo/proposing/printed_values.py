@@ -17,7 +17,7 @@ NUMBER = r"([-+.\w]+)"
 """Group of a pattern that matches a number as programs print it, nan and inf included."""
 _PERCENT = re.compile(r"%(?:\(\w+\))?[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[diouxXeEfFgGcrsa%]")
 _BREAKS = re.compile(r"[,;:|()\[\]{}<>]|\t|\s-+\s|\s=\s")
-"""Pattern of what separates a label from the text before it."""
+"""Pattern of the characters that separate a label from the text before it."""
 _SEPARATOR = re.compile(r"[\s:=(\[>~-]*$")
 _OF_WHICH_DATA = re.compile(r"\b(train|training|valid|validation|val|dev|eval|evaluation|test)\b", re.IGNORECASE)
 _READABLE = re.compile(r"[\t\n\r\x20-\x7e]{6,}")
@@ -68,7 +68,7 @@ def read_formats(text: str, *, where: str) -> list[PrintedValue]:
 
     Args:
         text: The program, source or binary.
-        where: What is said of their place; the format follows.
+        where: Words for the place of the values in the proposal; the format is added to them.
     """
     found: list[PrintedValue] = []
     for run in _READABLE.findall(text):

@@ -207,7 +207,7 @@ def _read_dataclasses(sources: Sequence[Source]) -> Interface | None:
             interface.arguments += [_with_both_options(argument) for argument in found] if pairs else found
         bases = [ast.unparse(base) for base in holder.classes[name].bases] if holder is not None else [name]
         if any(base.endswith("TrainingArguments") for base in bases):
-            where = "as transformers has it"
+            where = "the default of transformers"
             known = {argument.name for argument in interface.arguments}
             for option, (kind, default) in _OF_TRAINING_ARGUMENTS.items():
                 if option not in known:

@@ -72,5 +72,5 @@ def is_resource(name: str) -> bool:
 
 
 def is_metric(name: str) -> bool:
-    """Whether a name is a metric: its better direction is known, and it is no time, memory or learning rate."""
+    """Whether a name is a metric: its better direction is known, and it is not a time, memory or learning rate."""
     return usual_mode(name) is not None and not is_resource(name) and _NO_METRIC.search(name) is None

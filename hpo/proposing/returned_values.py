@@ -17,7 +17,7 @@ _SAME = ("float", "int", "round", "abs", "min", "max", "sum", "mean", "item", "c
 
 
 def read_returned(sources: Sequence[Source]) -> Reported | None:
-    """Return what a Hydra app returns as its result; None if it is no Hydra app, or returns nothing."""
+    """Return what a Hydra app returns as its result; None if it is not a Hydra app, or returns nothing."""
     for source in sources:
         for function in source.functions.values():
             marks = [mark.func if isinstance(mark, ast.Call) else mark for mark in function.decorator_list]
@@ -62,7 +62,7 @@ def _returns(function: Function) -> Iterator[ast.expr]:
 
 
 def _names(source: Source, sources: Sequence[Source], node: ast.expr, depth: int) -> Iterator[str]:
-    """Names for a returned value, the likeliest first; none for a value that is no result."""
+    """Names for a returned value, the likeliest first; none for a value that is not a result."""
     match node:
         case ast.Constant():
             return

@@ -1,4 +1,4 @@
-"""Which trials continued from copies of others, and the hyperparameter schedule that led to the best result."""
+"""Tables of the trials that continued from copies of others, and of the schedule that led to the best result."""
 
 from hpo.events.text import configuration_text
 from hpo.events.training_legs import legs_of
@@ -29,7 +29,7 @@ def _schedule(experiment: Experiment) -> list[Part]:
         f"what changed is in the table, from and to are {unit}s. The configuration of the last alone does not give that "
         f"result: schedule.yaml has all of it, and hpo reproduce trains it again."
         if len(legs) > 1
-        else "The trial with the best result began from nothing: its configuration alone gives that result."
+        else "The trial with the best result began from scratch: its configuration alone gives that result."
     )
     return [PageTable("schedule", "The schedule", columns, rows), paragraph(text, "soft")]
 
@@ -53,6 +53,6 @@ def _copies(experiment: Experiment) -> PageTable:
                 ]
             )
     unit = experiment.state.objective.resource_attr or "report"
-    heads = ("after seconds", "trial", "went on from trial", f"at {unit}", "in place of trial")
+    heads = ("after seconds", "trial", "continued from trial", f"at {unit}", "in place of trial")
     columns = [*(PageColumn(head, number=True) for head in heads), PageColumn("changed")]
     return PageTable("copies", "Which trial continued from which", columns, rows)

@@ -32,7 +32,7 @@ class PageColumn:
     name: str
     number: bool = False
     links: bool = False
-    """Whether its cells are lists of (label, target)."""
+    """Whether the cells of the column are lists of links, as (label, target)."""
     dots: Mapping[str, str] = field(default_factory=dict)
     """Colour of the dot beside each value."""
 
@@ -74,7 +74,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def tiles(facts: Iterable[tuple[str, str, str]]) -> str:
-    """Return headline numbers as HTML, from triples of name, value and remark."""
+    """Return headline numbers as HTML, from triples of name, value and a short note."""
     cells = (
         f'<div class="tile"><dt>{escaped(name)}</dt><dd>{escaped(value)}<small>{escaped(remark)}</small></dd></div>'
         for name, value, remark in facts

@@ -107,5 +107,5 @@ def log_of(directory: Path | None, end: Event) -> Path | None:
 
 
 def last_line(text: str | None) -> str:
-    """Return the last line of an error text, which says most; empty if there is none."""
+    """Return the last line of an error text, usually the most informative one; empty if there is none."""
     return ((text or "").strip().splitlines() or [""])[-1].strip()

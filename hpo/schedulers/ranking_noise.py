@@ -9,12 +9,12 @@ PERCENTILE = 90
 
 @dataclass(slots=True)
 class _Pair:
-    """How the losses of two trials compare, over the resources that both have reported."""
+    """A comparison of the losses of two trials, over the resources that both have reported."""
 
     ahead: int
     """1 if the trial with the lower id was worse when the two last differed, else -1 (0 if they never differed)."""
     turns: int = 0
-    """How many times the order of the two trials has changed."""
+    """Number of times that the order of the two trials has changed."""
     difference: float = 0.0
     """Absolute difference of the losses at the last resource that both have reported."""
 

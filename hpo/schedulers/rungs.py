@@ -88,7 +88,7 @@ class Rung:
                 heappush(self.waiting_setters, (order, trial_id))
 
     def promotable(self) -> int | None:
-        """Return the best waiting trial if it is within the rung's quantile and clears the hurdle (if any), else None."""
+        """Return the best waiting trial if it may be promoted: within the rung's quantile and past the hurdle, if any."""
         if len(self.results) < 2 or not self.waiting:
             return None
         order, trial_id = self.waiting[0]

@@ -42,7 +42,7 @@ class MedianRule(StoppingRule):
         min_completed: Number of trials that must complete before any trial is stopped.
         warmup: Resource that a trial must reach before it can be stopped.
         interval: Trials are compared at multiples of this resource.
-        compare: What represents other trials, `mean` or `value`.
+        compare: Value that represents other trials, `mean` or `value`.
 
     Raises:
         ConfigError: An argument is out of range.

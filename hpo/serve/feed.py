@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What pages show of an experiment since its last change."""
+    """The state of an experiment, as encoded for the pages, since its last change."""
 
     board: bytes = b"null"
     row: bytes = b"null"
@@ -214,7 +214,7 @@ class Feed:
 
 
 class _FileState(NamedTuple):
-    """What shows, without opening a file, that it has changed. Its owner cannot set the time of the last change back."""
+    """Status of a file that differs after a change, read without opening it; nobody can set the time of the change back."""
 
     changed: int
     size: int

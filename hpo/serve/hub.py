@@ -34,7 +34,7 @@ ROW_PACE = 1.0
 SHARE = 0.04
 """Largest share of time spent on reading one experiment."""
 ROWS_SHARE = 0.02
-"""Largest share of time spent on reading experiments for their rows alone, all together."""
+"""Largest share of time spent on reading all experiments of which only a row in the list is shown."""
 TICK = 2.0
 """Seconds between two checks whether a running experiment's tuner is alive, which no file change shows."""
 ROW_TICK = 10.0
@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 
 class Hub:
-    """The experiments of a server, and the pages that look at them.
+    """The experiments of a server, and the open pages that show them.
 
     Args:
         catalogue: The experiments below the served directories.
@@ -110,7 +110,7 @@ class Hub:
         self._readers.end()
 
     async def read(self, work: Callable[[], T]) -> T:
-        """Call a function that reads no event log in a thread, and return its result."""
+        """Run a function in a thread and return its result; for functions that do not read an event log."""
         return await self._readers.start(work)
 
     async def read_until_closing(self, work: Callable[[], T]) -> T | None:
@@ -122,7 +122,7 @@ class Hub:
         return reading.result() if reading.done() else None
 
     async def compare(self, tag: Any, work: Callable[[], T]) -> T:
-        """Call a function that compares the experiments of a tag in a thread, which may take long, and return its result."""
+        """Run a function in a thread and return its result; for comparisons of a tag's experiments, which may take long."""
         if tag not in self._comparers:
             self._comparers[tag] = self._readers.reader(slow=True)
         return await self._comparers[tag].read(work)

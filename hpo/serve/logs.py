@@ -44,7 +44,7 @@ def read_log(
         most: Largest number of bytes to read.
 
     Returns:
-        The bytes, and the size of the log. The end is read if the log is shorter than `after`: it began anew.
+        The bytes, and the size of the log. The end is read if the log is shorter than `after`: it was begun again.
 
     Raises:
         OSError: There is no such log.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SOCKET = "~/.hpo/serve.sock"
-"""Suggested path of a Unix socket, whose place no other user can take."""
+"""Suggested path of the server's Unix socket, in a folder where no other user can create it first."""
 SETTLING = 0.2
 """Seconds after the start until the modules that pages need are imported, unless a page asks earlier."""
 
@@ -162,7 +162,7 @@ async def _run(
 
 
 def _beside(token_file: Path | None) -> Path | None:
-    """Return the file that keeps the token of the link that steers."""
+    """Return the file that stores the token of the link for steering."""
     return None if token_file is None else token_file.with_name(f"{token_file.name}.steer")
 
 

@@ -45,7 +45,7 @@ class Keys:
         self._secrets = {look: False} if steer is None else {look: False, steer: True}
         self._keys = [(mac(secret, "hpo serve", self.boot), steers) for secret, steers in self._secrets.items()]
         self.steerable = steer is not None
-        """Whether there is a link that steers."""
+        """Whether the server has a link for steering."""
         self._seen: OrderedDict[str, float] = OrderedDict()
 
     def greeting(self, nonce: str, host: str) -> bytes | None:

@@ -149,9 +149,9 @@ async def log_stream(hub: Hub, directory: Path, trial: int, attempt: int, name: 
             yield message(encoded({"gone": error.strerror or str(error)}))
             return
         if known < 0 or size != known:
-            anew = known < 0 or size < known or len(found) < size - known
+            reset = known < 0 or size < known or len(found) < size - known
             text = found.decode(errors="replace")
-            yield message(encoded({"text": text, "anew": anew, "cut": anew and len(found) < size, "size": size}))
+            yield message(encoded({"text": text, "reset": reset, "cut": reset and len(found) < size, "size": size}))
             known, idle = size, 0.0
             await asyncio.sleep(LOG_EVERY)
         with contextlib.suppress(TimeoutError):

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass
 class Watched:
-    """An experiment that pages look at."""
+    """An experiment whose live pages are served, with the number of their viewers."""
 
     feed: "Feed"
     figures: "Figures"

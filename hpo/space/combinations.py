@@ -38,7 +38,7 @@ class ValueRange(Generic[Values]):
 
 
 Step = tuple[ValueRange[Values] | None, Closed, float]
-"""An option for a hyperparameter: its part (None: not used), the names ruled out after it, the number of ways to go on."""
+"""An option for a hyperparameter: part (None: not used), names ruled out after it, number of ways to complete it."""
 
 
 class Combinations(Generic[Values]):

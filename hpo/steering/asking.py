@@ -57,7 +57,7 @@ def ask(directory: Path, verb: str, arguments: Mapping[str, Any], by: str, patie
 
     Args:
         directory: Directory of the experiment.
-        verb: One of `hpo.events.steering.Verb`.
+        verb: A value of `hpo.events.steering.CommandName`.
         arguments: Arguments of the command, by name.
         by: Who gives the command.
         patience: Seconds to wait for the answer.

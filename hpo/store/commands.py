@@ -30,7 +30,7 @@ def new_id() -> str:
 
 
 class CommandFolder:
-    """The commands that wait in a folder.
+    """The folder in which commands wait until the running experiment reads them.
 
     Args:
         path: The folder; it need not exist.

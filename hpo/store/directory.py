@@ -48,7 +48,7 @@ class ExperimentDirectory:
     best = _Inside("best.yaml")
     """The best configuration, as overrides."""
     schedule = _Inside("schedule.yaml")
-    """How the best result came about, if its trial started from a copy of another's checkpoint."""
+    """The legs of the training that gave the best result, if its trial started from a copy of another's checkpoint."""
     front = _Inside("front.yaml")
     """Results on the Pareto front, in place of `best` if there are several objectives."""
     warm_start = _Inside("warm_start.jsonl")
@@ -56,7 +56,7 @@ class ExperimentDirectory:
     log = _Inside("hpo.log")
     """Log of the tuner."""
     lock = _Inside(".lock")
-    """File that a tuner locks while it works here."""
+    """File that a tuner locks while it runs the experiment."""
     owner = _Inside(".owner.json")
     """Note about the process that holds, or last held, the lock."""
     identity = _Inside(".identity")
@@ -127,7 +127,7 @@ def folders_with(base: Path, name: str, passed: list[Path] | None = None) -> lis
 
 
 def refuse_links(files: ExperimentDirectory) -> None:
-    """Raise StoreError for a link in the place of a file that is written in place, because it would lead elsewhere."""
+    """Raise StoreError for a link where hpo expects a file to write to, because the link would lead elsewhere."""
     parts = [files.events.with_name(files.events.name + end) for end in ("", "-wal", "-shm", "-journal")]
     for path in (files.lock, files.identity, files.log, files.host_log, files.ray_log, files.commands, *parts):
         if path.is_symlink():

@@ -56,8 +56,8 @@ def check_room(folder: Path) -> None:
 def gone_as_sentence(folder: Path) -> StoreError:
     """Return the error for an experiment's folder that no longer exists."""
     return StoreError(
-        f"{folder}: the folder is gone, deleted or moved by somebody while hpo used it; put it back to go on with what was "
-        f"in it, or run the same command again to start from nothing"
+        f"{folder}: the folder is gone, deleted or moved by somebody while hpo used it; put it back to resume what "
+        f"was in it, or run the same command again to start from scratch"
     )
 
 

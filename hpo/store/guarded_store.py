@@ -146,7 +146,7 @@ class GuardedStore(Store):
 
 
 class _Look:
-    """What identifies the database and the files beside it at one moment, and shows changes."""
+    """The identity and size of the database and the files beside it at one moment, to detect changes."""
 
     __slots__ = ("beside", "changed", "main", "sizes")
 

@@ -98,7 +98,7 @@ class Lease:
             return True
 
     def _lives(self, note: Mapping[str, Any], last: int) -> bool:
-        """Whether another owner's note is touched."""
+        """Whether the tuner that holds the experiment is alive: whether its note is touched while this waits."""
         log.warning(
             "%s: the tuner on host %s, pid %s, did not say that it ended; looking for a sign of life for %g s",
             self._files.path,

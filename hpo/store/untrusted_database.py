@@ -141,10 +141,10 @@ def _normalised(sql: str) -> str:
 
 
 def fetched(cursor: sqlite3.Cursor, most: int) -> tuple[list[Any], bool]:
-    """Return rows of events until they are huge, and whether there may be more.
+    """Fetch rows of events up to a limit of bytes; return them and whether there may be more.
 
     Args:
-        cursor: Cursor of a statement that gives at most `most` rows, with bodies before check sums.
+        cursor: Cursor of a statement that gives at most `most` rows, whose last two columns are the body and its check sum.
         most: Largest number of rows.
     """
     rows, size = [], 0

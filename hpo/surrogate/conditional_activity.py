@@ -1,4 +1,4 @@
-"""Which conditional hyperparameters are used, computed for many points of the unit cube at once."""
+"""Computation of the conditional hyperparameters that are active, for many points of the unit cube at once."""
 
 from collections.abc import Mapping
 

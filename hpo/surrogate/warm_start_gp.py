@@ -46,7 +46,7 @@ class WarmStartGP(JointGP):
         randomness: Source of random subsets of the data.
         most: Maximum number of measurements in the model; earlier ones are at most half of them.
         sources: Measurements of earlier experiments.
-        exact: As of `ModelData`.
+        exact: Whether to model a smooth function with little noise, as in `ModelData`.
     """
 
     def __init__(

@@ -164,7 +164,7 @@ class CheckpointBudget:
         removed = to_remove(kept, [one for one in order if not self.copies.needs(trials[one])], limit_here)
         for trial_id in removed:
             status = trials[trial_id].status
-            again = "; if it is promoted, it trains again from nothing" if status == Status.PAUSED else ""
+            again = "; if it is promoted, it trains again from scratch" if status == Status.PAUSED else ""
             text = (
                 f"max_checkpoint_gigabytes={_gigabytes(limit)}: the checkpoint of trial {trial_id} ({status}, "
                 f"{_gigabytes(kept[trial_id])} GB) is removed{again}"
@@ -175,7 +175,7 @@ class CheckpointBudget:
         if self.copies.scheduler.copies and needed > limit_here and not self._warned:
             self._warned = True
             self.journal.note(
-                f"what members of the population have saved, and the copies that others may go on from, need "
+                f"what members of the population have saved, and the copies that others may resume from, need "
                 f"{_gigabytes(needed + limit - limit_here)} GB, more than max_checkpoint_gigabytes={_gigabytes(limit)}, and "
                 f"none of it can be removed: raise it, or train a smaller population; the experiment continues"
             )

@@ -43,7 +43,7 @@ class Moment:
 
 
 def refusal(command: Command, moment: Moment) -> str | None:
-    """Return why a command is refused; None if it is accepted."""
+    """Return why hpo rejects a command; None if it accepts it."""
     check = _CHECKS.get(command.verb)
     if check is None:
         return f"{command.verb[:40]!r} is not a command: use {', '.join(CommandName)}"

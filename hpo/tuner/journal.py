@@ -121,7 +121,7 @@ class Journal:
 
 
 def _columns(value: Any) -> dict[str, Any]:
-    """What a callback may add to a row: names and values that can be stored."""
+    """Return the columns that a callback adds to a row, as a dictionary that can be stored as JSON."""
     columns = {str(name): column for name, column in dict(value or {}).items()}
     json.dumps(columns)
     return columns

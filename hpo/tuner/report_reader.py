@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Heard:
-    """What a running attempt has reported so far."""
+    """The reports of a running attempt so far, summarised."""
 
     restored: Callable[[], int | None] = lambda: None
     """Function that returns the resource of the checkpoint that the attempt was given; None if it was given none."""
@@ -127,10 +127,10 @@ class Intake:
         heard.cost = cost
 
     def _base(self, state: TrialState, first: int) -> int:
-        """Return the resource from which an attempt started that first reports a known resource.
+        """Return the resource from which an attempt started whose first report, at `first`, repeats a known one.
 
         An attempt that has loaded a checkpoint first repeats the report of what was saved, which costs nothing. One that
-        begins with the resource of the trial's very first report has started over, unless its checkpoint may be of no more.
+        begins with the resource of the trial's very first report has started over, unless its checkpoint is from there.
         """
         if first != state.first:
             return first

@@ -39,7 +39,7 @@ class Remarks:
     """Number of lines of each trial's current attempt that were not reports."""
     _said_disorder: bool = False
     _said_again: set[bool] = field(default_factory=set)
-    """Which warnings that trials start over were given: True for promoted trials, False for interrupted ones."""
+    """Warnings about trials that start over that were already given: True for promoted trials, False for interrupted ones."""
 
     def on_garbage(self, line: Garbage) -> None:
         """Warn once per trial of a line that is not a report, and count further ones."""
@@ -96,7 +96,7 @@ class Remarks:
         remedy = (
             _SAVE
             if resource_attr is not None
-            else "name benchmark.resource_attr, for where reports are only counted no checkpoint can be gone on from"
+            else "set benchmark.resource_attr, because a trial whose reports are only counted cannot resume a checkpoint"
         )
         if promoted:
             text = (

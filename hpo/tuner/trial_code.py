@@ -25,7 +25,7 @@ class TrialCode:
     Args:
         backend: Backend that watches the code, and knows what forks have compiled.
         state: Current state of the experiment.
-        limits: Limits, among them whether a change of the code is refused.
+        limits: Limits, among them whether hpo rejects a change of the code.
         journal: Journal for corrections.
     """
 
@@ -34,17 +34,17 @@ class TrialCode:
     limits: Limits
     journal: Journal
     _begun: dict[int, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
-    """For each attempt without a report yet: the number of changes seen before its start, and the version then."""
+    """Number of changes seen before the start of each attempt without a report yet, and the version of the code then."""
 
     _looked: bool = False
-    """Whether the files were looked at for the next start."""
+    """Whether the files were examined already for the start that comes next."""
 
     def __post_init__(self) -> None:
         self._watch = self.backend.code
         self._stored: Mapping[str, Any] = {} if self._watch is None else self._watch.code
 
     def refusal(self) -> str | None:
-        """Return why nothing may start, if the code has changed and that is refused; None otherwise."""
+        """Return why nothing may start, if the code has changed and the configuration forbids that; None otherwise."""
         if not self.limits.refuse_code_changes:
             return None
         self._looked = False
@@ -58,7 +58,7 @@ class TrialCode:
         )
 
     def start(self, trial_id: int) -> dict[str, Any]:
-        """Return what is stored with the start of an attempt: nothing unless the code differs from the last start's."""
+        """Return the fields to store with the start of an attempt: none unless the code differs from the last start's."""
         if self._watch is None:
             return {}
         changed = self._changed()

@@ -1,4 +1,4 @@
-"""What a trial may do, and what the end of an attempt means for it."""
+"""Limits of a trial, and the status that it has after an attempt has ended."""
 
 import signal
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ def how_to_report(channel: ReportChannel) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of the trials of an experiment, and what the end of an attempt means under them."""
+    """Limits of the trials of an experiment, and the status of a trial after an attempt under these limits."""
 
     n_workers: int = 1
     max_resource: int | None = None

@@ -281,7 +281,7 @@ class Supervision:
                 self.journal.act(self.backend.stop, trial_id)
 
     def refuse_code(self) -> bool:
-        """End the experiment if its code has changed and that is refused; return whether nothing may start."""
+        """End the experiment if its code has changed and the configuration forbids that; return whether nothing may start."""
         self.fail(self.code.refusal())
         return self.closing
 

@@ -56,7 +56,7 @@ class MatchedSource:
 
     @property
     def said(self) -> str:
-        """A one-line summary of which results are used, for the log and for error messages."""
+        """A one-line summary of the results that are used, for the log and for error messages."""
         parts = [
             f"{len(self.fits)} of {self.count} results fit",
             *(f"{n} {why}" for why, n in self.unusable_counts.items()),

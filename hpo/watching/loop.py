@@ -64,7 +64,7 @@ class Watch:
         console.print(sweep_frame(self._seen(), console.width, 10_000))
 
     def live(self, console: "Console") -> None:
-        """Keep a frame up to date until all experiments are over."""
+        """Keep a frame up to date until all experiments have finished."""
         from rich.live import Live
 
         with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=True) as live:
@@ -75,7 +75,7 @@ class Watch:
             )
 
     def in_cell(self) -> None:
-        """Keep a frame up to date below a notebook's cell, until all experiments are over."""
+        """Keep a frame up to date below a notebook's cell, until all experiments have finished."""
         view = NotebookView()
         self._follow(lambda: view.show(sweep_frame(self._seen(), WIDTH, HEIGHT)))
 

@@ -185,10 +185,15 @@ def test_a_log_is_followed_and_a_lost_one_ends_its_stream(story):
 
     async def play(hub, _):
         page = log_stream(hub, story.directory, 0, 0, "stdout")
-        assert (await read(page, lambda *_: True))[0][2] == {"text": "one\n", "anew": True, "cut": False, "size": 4}
+        assert (await read(page, lambda *_: True))[0][2] == {"text": "one\n", "reset": True, "cut": False, "size": 4}
         with log.open("ab") as file:
             file.write(b"two \xff\n")
-        assert (await read(page, lambda *_: True))[0][2] == {"text": "two �\n", "anew": False, "cut": False, "size": 10}
+        assert (await read(page, lambda *_: True))[0][2] == {
+            "text": "two �\n",
+            "reset": False,
+            "cut": False,
+            "size": 10,
+        }
         log.unlink()
         assert "gone" in (await read(page, lambda *_: True))[0][2]
 

@@ -83,10 +83,10 @@ def test_a_later_experiment_takes_nothing_of_copies_whose_results_belong_to_no_o
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("saves nothing", "has written nothing into HPO_CHECKPOINT_DIR, and .* have the script save"),
+        ("saves nothing", "has written nothing into HPO_CHECKPOINT_DIR, and .* let the script save"),
         (
             "ignores its checkpoint",
-            r"was given a copy of the checkpoint that trial \d had at epoch 2, and starts over; have",
+            r"was given a copy of the checkpoint that trial \d had at epoch 2, and starts over; let",
         ),
     ],
 )

@@ -106,7 +106,7 @@ ConfigDirs = Annotated[
 
 
 def as_arguments(overrides: Sequence[str], config_dirs: Sequence[str]) -> list[str]:
-    """Return the command line of a run with these overrides and configuration folders."""
+    """Return the command line of `hpo run` for given overrides and configuration folders."""
     from hpo.cli.arguments import expand  # here: it imports the schema, which most commands do not need
 
     return [*(f"--config-dir={folder}" for folder in config_dirs), *expand(overrides)]

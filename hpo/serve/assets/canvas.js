@@ -34,7 +34,7 @@ class LiveChart extends PointedChart {
     return panel === this.panels[0] && this.tail ? [...found, ...this.tail.filter((series) => !this.hidden.has(series.name))] : found;
   }
 
-  // Room for what is to come, so that the axis need not be drawn anew with each second.
+  // Room for what is to come, so that the axis need not be drawn again with each second.
   range(index, letter) {
     const found = super.range(index, letter), axis = this.panels[index][letter];
     return this.growing && letter === "x" && axis.zero && !axis.whole && !this.zoom.get(index) ? [found[0], found[1] * 1.06] : found;

@@ -300,7 +300,7 @@ whenOpen(() => {
       since = null;
       fresh = { n: [], trial: [], x: [], y: [], t: [], ok: [] };
       board = null;
-      byId("summary").textContent = "This experiment was begun anew, or much has happened meanwhile: all of it was read again.";
+      byId("summary").textContent = "This experiment was started again, or much has happened meanwhile: all of it was read again.";
       if (data.board) take(data);
     },
     second() {

@@ -296,7 +296,7 @@ function fillFigure(figure, content) {
   } else figure.append(make("p", { className: "instead", textContent: content.instead }));
 }
 
-// Figures by name; those that are there are drawn anew with what has come.
+// Figures by name; existing ones are drawn again with the new data.
 class FigureGrid {
   constructor(place) {
     this.place = place;

@@ -124,7 +124,7 @@ whenOpen(() => {
         return mine.source.close();
       }
       const down = output.scrollHeight - output.scrollTop - output.clientHeight < 40;
-      const words = ((data.anew ? "" : output.textContent) + data.text).slice(-65536);
+      const words = ((data.reset ? "" : output.textContent) + data.text).slice(-65536);
       output.textContent = words;
       output.hidden = !data.size;
       which.textContent = data.size ? `${what} of attempt ${attempt}: ${data.size.toLocaleString("en")} bytes` + (data.size > 65536 ? ", the last 64 kB" : "") : `${what} of attempt ${attempt} is empty`;
