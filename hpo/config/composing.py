@@ -18,7 +18,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from hydra.plugins.config_source import ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
@@ -73,7 +73,10 @@ class Composer:
         if key not in self._composed:
             if self._clashes:
                 self._check(overrides)
-            self._composed[key] = compose("config", list(overrides), return_hydra_config=True)
+            try:
+                self._composed[key] = compose("config", list(overrides), return_hydra_config=True)
+            except ValueError as error:  # about a defaults list, such as one with `optional: true`
+                raise ConfigCompositionException(str(error)) from None
         return self._composed[key]
 
     def _check(self, overrides: Sequence[str]) -> None:

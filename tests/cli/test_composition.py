@@ -9,8 +9,10 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from hpo.cli.composition import is_plain, jobs, typed
+from hpo.config.composing import hydra_errors_as_sentence
 from hpo.config.hydra_versions import REPLACE, VERSION_BASE, register_resolver
 from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.yaml_files import check_kinds
 from hpo.errors import ConfigError
 from hpo.space.search_space import parse_space
 
@@ -322,3 +324,17 @@ def test_an_empty_mapping_which_would_change_nothing_is_refused(word):
         list(jobs(["benchmark=mlp_digits", "method=RS", word]))
     [job] = jobs(["benchmark=mlp_digits", "method=RS", "callbacks={}", "benchmark.constraints={}"])
     assert job.config.callbacks == {}
+
+
+@pytest.mark.parametrize("key", ["callbacks", "benchmark.config_space", "method.scheduler"])
+@pytest.mark.parametrize("value", ["${seed}", "${oc.dict.keys:benchmark}"])
+def test_a_mapping_that_stands_for_something_else_is_named_with_its_key(key, value):
+    def compose():
+        with hydra_errors_as_sentence(own_folder=False):
+            [job] = jobs(["benchmark=mlp_digits", "method=ASHA", f"++{key}={value}"])
+            check_kinds(job.config)
+
+    with pytest.raises(ConfigError) as caught:
+        compose()
+    assert str(caught.value).startswith(key)
+    assert "\n" not in str(caught.value)
