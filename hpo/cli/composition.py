@@ -232,11 +232,13 @@ class _Sweep:
             OmegaConf.update(config, key, value if domain is None else domain, merge=domain is None)
         with read_write(config.hydra), read_write(config.hydra.runtime):
             config.hydra.job.num, config.hydra.job.id = number, str(number)
-            HydraConfig.instance().set_config(config)  # for ${hydra:…} in a user's YAML
+            HydraConfig.instance().set_config(config)  # for ${hydra:…} in a user's YAML; it keeps a copy
             sweep_dir = Path(config.hydra.sweep.dir)
             output_dir = (sweep_dir / config.hydra.sweep.subdir).absolute()
             config.hydra.runtime.output_dir = str(output_dir)
-            HydraConfig.instance().set_config(config)  # it keeps a copy
+            copied: Any = HydraConfig.get().runtime
+            with read_write(copied):
+                copied.output_dir = str(output_dir)
         return Job(typed(config), output_dir, sweep_dir)
 
 

@@ -58,8 +58,9 @@ class Composer:
 
     def is_group(self, name: str) -> bool:
         """Is there a group of this name?"""
-        if name not in self._groups:  # Hydra takes milliseconds for an answer
-            self._groups[name] = bool(self.loader.get_group_options(name))
+        if name not in self._groups:  # of the sources themselves: the loader copies them all before it answers
+            sources = (source for source in self.loader.get_sources() if source.is_group(name))
+            self._groups[name] = any(source.list(name, ObjectType.CONFIG) for source in sources)
         return self._groups[name]
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
