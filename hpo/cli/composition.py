@@ -24,7 +24,7 @@ from hpo.config.composing import Composer, composing
 from hpo.config.config_folders import check_folder
 from hpo.config.environment_references import keep_references
 from hpo.config.hydra_errors import emptied, unknown_key
-from hpo.config.hydra_versions import to_object
+from hpo.config.hydra_versions import naming_keys
 from hpo.config.objectives import with_first
 from hpo.config.schema import BACKENDS, BenchmarkConfig, ExperimentConfig, MethodConfig, default_methods
 from hpo.config.yaml_files import quoted
@@ -35,11 +35,12 @@ from hpo.space.sweeper_syntax import parse_sweeper_expression
 
 def typed(config: DictConfig) -> ExperimentConfig:
     """Convert a composed configuration to its typed form, without Hydra's own key."""
-    _check_keys(config)
-    keep_references(config)
-    values = {str(name): config[name] for name in config if name != "hydra"}
-    values["benchmark"] = with_first(values["benchmark"])
-    plain: dict[str, Any] = {k: to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()}
+    with naming_keys(config):
+        _check_keys(config)
+        keep_references(config)
+        values = {str(name): config[name] for name in config if name != "hydra"}
+        values["benchmark"] = with_first(values["benchmark"])
+        plain: dict[str, Any] = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()}
     made = ExperimentConfig(**plain)
     if set(made.backend) - {"name", "_target_"} and made.backend_target in BACKENDS.values():
         backend_of(made)  # raises for an unknown key
@@ -234,11 +235,13 @@ class _Sweep:
             OmegaConf.update(config, key, value if domain is None else domain, merge=domain is None)
         with read_write(config.hydra), read_write(config.hydra.runtime):
             config.hydra.job.num, config.hydra.job.id = number, str(number)
-            HydraConfig.instance().set_config(config)  # for ${hydra:…} in a user's YAML
+            HydraConfig.instance().set_config(config)  # for ${hydra:…} in a user's YAML; it keeps a copy
             sweep_dir = Path(config.hydra.sweep.dir)
             output_dir = (sweep_dir / config.hydra.sweep.subdir).absolute()
             config.hydra.runtime.output_dir = str(output_dir)
-            HydraConfig.instance().set_config(config)  # HydraConfig keeps a copy
+            copied: Any = HydraConfig.get().runtime
+            with read_write(copied):
+                copied.output_dir = str(output_dir)
         return Job(typed(config), output_dir, sweep_dir)
 
 

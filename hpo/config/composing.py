@@ -18,7 +18,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from hydra.plugins.config_source import ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
@@ -58,8 +58,9 @@ class Composer:
 
     def is_group(self, name: str) -> bool:
         """Whether a configuration group of this name exists."""
-        if name not in self._groups:  # cached: Hydra takes milliseconds to answer
-            self._groups[name] = bool(self.loader.get_group_options(name))
+        if name not in self._groups:  # the loader would copy all sources before it answers
+            sources = (source for source in self.loader.get_sources() if source.is_group(name))
+            self._groups[name] = any(source.list(name, ObjectType.CONFIG) for source in sources)
         return self._groups[name]
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
@@ -73,7 +74,10 @@ class Composer:
         if key not in self._composed:
             if self._clashes:
                 self._check(overrides)
-            self._composed[key] = compose("config", list(overrides), return_hydra_config=True)
+            try:
+                self._composed[key] = compose("config", list(overrides), return_hydra_config=True)
+            except ValueError as error:  # about a defaults list, such as one with `optional: true`
+                raise ConfigCompositionException(str(error)) from None
         return self._composed[key]
 
     def _check(self, overrides: Sequence[str]) -> None:

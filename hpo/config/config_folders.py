@@ -16,7 +16,7 @@ def check_folder(said: str, folder: str) -> Path:
         folder: Path of the folder.
 
     Raises:
-        ConfigError: The path is not such a folder.
+        ConfigError: The path is not such a folder, or has a file that Hydra 1.3 overlooks and 1.4 rejects.
     """
     path = Path(folder).expanduser().absolute()
     if not path.is_dir():
@@ -24,4 +24,8 @@ def check_folder(said: str, folder: str) -> Path:
     if not any((path / group).is_dir() for group in GROUPS) and not any(path.glob("*/*.yaml")):
         meant = f", here {path.parent}" if path.name in GROUPS else ""
         raise ConfigError(f"{said}: it has neither benchmark/ nor method/ in it; give the folder that has them{meant}")
+    for name in (file for group in GROUPS for file in sorted((path / group).glob("*.yml"))):
+        raise ConfigError(
+            f"{name}: Hydra reads files that end in .yaml alone; rename it to {name.with_suffix('.yaml').name}"
+        )
     return path

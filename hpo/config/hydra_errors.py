@@ -50,6 +50,10 @@ def _sentence_about(error: Exception, schema: type) -> str:
     where = _found(r"^In '([^']+)': \w+ raised while composing", text)
     file = f"{where}.yaml: " if where else ""
     if key := _found(r"Key '(.+?)' (?:not in|is not in)", text):
+        if where and key in ("_group_", "_name_"):
+            return (
+                f"{file}its line `# @package {full_key}` is of Hydra 1.0, where {key} stood for a name; remove the line"
+            )
         parent = full_key.removesuffix(key).rstrip(".")
         given = _found(r"To append to your config use \+(.*)", text) or full_key
         return file + _unknown_key(given, parent, key, schema, getattr(cause, "parent_node", None))

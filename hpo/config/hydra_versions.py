@@ -3,6 +3,7 @@
 It does not import Hydra, which takes its time. Each version of Hydra requires its version of OmegaConf.
 """
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -33,16 +34,17 @@ def allowing(targets: Collection[str]) -> dict[str, Any]:
     return {"_execution_whitelist_": sorted(targets)} if IS_1_4 else {}
 
 
-def to_object(config: DictConfig | ListConfig) -> Any:
-    """Convert a configuration to the objects that its schema describes, with errors that name a key on both versions.
+@contextlib.contextmanager
+def naming_keys(config: DictConfig | ListConfig) -> Iterator[None]:
+    """Have errors about a configuration name their key on both versions.
 
     OmegaConf 2.4 checks the value that an interpolation gives a mapping or a list but names no key; 2.3 does not check it.
 
     Raises:
-        OmegaConfBaseException: A value is missing, cannot be resolved or is of the wrong type.
+        OmegaConfBaseException: As raised inside, or in its place one with the key.
     """
     try:
-        return OmegaConf.to_object(config)
+        yield
     except OmegaConfBaseException as error:
         if not isinstance(error.full_key, str) or not error.full_key:
             for key, text in _misplaced(config):

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException, UnsupportedValueType
 from hpo.config.config_folders import check_folder
 from hpo.config.environment_references import keep_references
 from hpo.config.hydra_errors import emptied, hydra_error_as_sentence, not_plain
-from hpo.config.hydra_versions import to_object
+from hpo.config.hydra_versions import naming_keys
 from hpo.config.objectives import with_first
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.validation import check, check_names, check_preload
@@ -62,7 +62,8 @@ def to_config(node: Any) -> ExperimentConfig:
             benchmark = merged.benchmark
             if (complete := with_first(benchmark)) is not benchmark:
                 merged.benchmark = complete
-            config = to_object(merged)
+            with naming_keys(merged):
+                config = OmegaConf.to_object(merged)
         except OmegaConfBaseException as error:
             raise ConfigError(hydra_error_as_sentence(error, ExperimentConfig)) from error
     assert isinstance(config, ExperimentConfig)

@@ -1,6 +1,7 @@
 """Without a method the sweeper is Hydra's own: the same jobs, in the same order, in the same folders."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hydra import version
@@ -10,6 +11,8 @@ from hydra._internal.utils import create_automatic_config_search_path, get_args_
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, HydraException
+from hydra_plugins.hydra_hpo_sweeper._search import Search
+from hydra_plugins.hydra_hpo_sweeper.hpo_sweeper import HpoSweeperConf
 from omegaconf import OmegaConf
 
 from hpo.config.hydra_versions import VERSION_BASE
@@ -120,3 +123,31 @@ def test_a_trial_is_no_sweep_itself(app, monkeypatch):
     monkeypatch.setenv("HPO_TRIAL_ID", "3")
     with pytest.raises(CompactHydraException, match=r"this is trial 3 of a search already"):
         sweep(app, "hpo", ["hydra.sweeper.method=RS", "lr=interval(0,1)"], monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("whitelist", "sentence"),
+    [
+        (("app.*",), r"the execution_whitelist of @hydra\.main .* add 'hydra_plugins\.hydra_hpo_sweeper\.\*' to it"),
+        (("app.*", "hydra_plugins.hydra_hpo_sweeper.*"), r"hydra/launcher=elsewhere"),  # what is checked next
+        (None, r"hydra/launcher=elsewhere"),
+    ],
+)
+def test_a_whitelist_that_lacks_what_takes_the_results_is_one_sentence(whitelist, sentence):
+    context = SimpleNamespace(execution_whitelist=whitelist, config_loader=None)
+    config = OmegaConf.create({"hydra": {"launcher": {"_target_": "elsewhere"}, "runtime": {"choices": {}}}})
+    with pytest.raises(CompactHydraException, match=sentence):
+        Search(context, config, HpoSweeperConf(method="RS")).run([])
+
+
+@pytest.mark.parametrize("key", ["objectives", "constraints", "search_space", "benchmark"])
+def test_a_mapping_is_asked_for_where_one_is_needed(key):
+    with pytest.raises(CompactHydraException, match=rf"^hydra\.sweeper\.{key}=loss: write a mapping"):
+        Search(SimpleNamespace(), OmegaConf.create({}), HpoSweeperConf(method="RS", **{key: "loss"})).run([])
+
+
+@pytest.mark.parametrize(("words", "warned"), [(["+seed=1,2,3"], True), (["lr=1,2"], False)])
+def test_a_seed_that_is_swept_in_a_search_is_warned_of(app, words, warned, monkeypatch, caplog):
+    with pytest.raises(HydraException, match="max_resource_attr"):  # so that nothing runs
+        sweep(app, "hpo", ["hydra.sweeper.method=RS", "hydra.sweeper.max_resource_attr=name", *words], monkeypatch)
+    assert ("the search prefers lucky seeds" in caplog.text) == warned

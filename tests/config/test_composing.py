@@ -85,6 +85,26 @@ def test_contents_and_names_of_ones_own_go_together(conf):
     assert (made.benchmark.script, made.benchmark.arguments, made.method.name) == ("b.py", {}, "Quick")
 
 
+@pytest.mark.parametrize(
+    ("name", "head", "said"),
+    [
+        (
+            "benchmark/of_1_0.yaml",
+            "# @package _group_\n",
+            r"benchmark/of_1_0\.yaml: .* of Hydra 1\.0, .* remove the line",
+        ),
+        ("benchmark/of_1_1.yaml", "defaults: [{other: x, optional: true}, _self_]\n", r"benchmark/of_1_1\b.*optional"),
+        ("method/short.yml", "", r"conf/method/short\.yml: .* rename it to short\.yaml"),
+    ],
+)
+def test_a_file_as_earlier_versions_of_hydra_took_it_is_one_sentence_that_names_it(conf, name, head, said):
+    write(conf, {name: head + "name: mine\n"})
+    benchmark = name.removeprefix("benchmark/").removesuffix(".yaml") if "benchmark" in name else "mine"
+    with pytest.raises(ConfigError, match=said) as caught:
+        hpo.load_config(benchmark, "RS", config_dir=conf)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_reference_to_the_environment_stays_one(monkeypatch):
     monkeypatch.setenv("TOKEN", "secret")
     made = hpo.load_config("mlp_digits", "RS", **{"benchmark.arguments.token": "${oc.env:TOKEN}"})
