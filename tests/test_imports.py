@@ -26,7 +26,7 @@ FLOORS = [
     {"tuner", "history"},
     {"experiment", "watching", "checking", "analysis", "steering"},
     {"launchers", "figures"},
-    {"remote", "reports"},
+    {"remote", "reports", "slurm"},
     {"planning", "serve"},
     {"cli"},
     {"__main__"},

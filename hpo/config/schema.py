@@ -37,6 +37,7 @@ BACKENDS = {
     "simulated": "hpo.backends.simulated.SimulatedBackend",
     "ray": "hpo.backends.ray.backend.RayBackend",
     "sagemaker": "hpo.backends.sagemaker.SageMakerBackend",
+    "slurm": "hpo.slurm.SlurmBackend",
 }
 """Backends that are known by their name alone, as experiments of version 0.1 have it stored."""
 REAL_BACKENDS = frozenset(target for name, target in BACKENDS.items() if name != "simulated")

@@ -109,9 +109,13 @@ class Attempts:
         return events
 
     def give_up_waiting(self) -> list[BackendEvent]:
-        """End the attempts that have no job, for they will have none."""
-        waiting = [running for running in self._by_name.values() if running.job.job is None]
-        return [event for running in waiting for event in self._finish(running, running.end())]
+        """End the attempts that have no job, for they will have none, and withdraw those whose job is queued."""
+        events = []
+        for running in [running for running in self._by_name.values() if not running.job.at_work]:
+            if running.job.queued:
+                self._jobs.stop(running.job)
+            events += self._finish(running, running.end())
+        return events
 
     def take_in(self, message: Message) -> Sequence[BackendEvent]:
         """Return the events that a message of one of the threads means.
