@@ -269,6 +269,11 @@ def test_after_kill_9_of_the_tuner_the_same_command_goes_on_and_no_job_is_left(s
             {},
             r"^backend=slurm: job \S+ ended before its first word .*no such module",
         ),
+        (
+            {"setup": ["exec false"]},
+            {},
+            r"^backend=slurm: job \S+ ended before .*let all nodes see \S+ and this Python",
+        ),
     ],
 )
 def test_what_slurm_refuses_is_one_sentence(slurm, tmp_path, backend, keys, sentence):

@@ -77,6 +77,16 @@ class FolderPlace:
                 os.link(made, self.path(key))  # atomic on NFS, too
             except FileExistsError:
                 return False
+            except PermissionError:  # a file system without links
+                return self._create_without_link(key, content)
+        return True
+
+    def _create_without_link(self, key: str, content: bytes) -> bool:
+        try:
+            with self.path(key).open("xb") as file:
+                file.write(content)
+        except FileExistsError:
+            return False
         return True
 
     @contextlib.contextmanager
