@@ -19,8 +19,8 @@ from typing import Any
 import hpo
 from hpo.events.callback import Callback
 from hpo.events.types import Event, Kind
-from hpo.launchers.slurm.commands import call
 from hpo.slurm import worker_jobs
+from hpo.slurm.commands import call
 from tests.support.slurm.cluster import install, private_slurm
 
 SCRIPT = """

@@ -46,7 +46,7 @@ ALLOWED = {
     "boto3": {"aws"},
     "botocore": {"aws"},
     "sagemaker": {"aws"},
-    "submitit": {"launchers"},
+    "submitit": {"slurm"},
     "ray": {"backends"},
     "obstore": {"backends"},
     "numpy": {

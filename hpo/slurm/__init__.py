@@ -1,5 +1,13 @@
-"""Slurm as a backend: jobs that run trial after trial, as the queue grants them, in a directory that all nodes share."""
+"""Slurm: one job per experiment (launcher), or jobs that run trial after trial as the queue grants them (backend)."""
 
-from hpo.slurm.backend import SlurmBackend
+from importlib import import_module
+from typing import Any
 
-__all__ = ["SlurmBackend"]
+_PLACES = {"SlurmBackend": "hpo.slurm.backend", "SlurmLauncher": "hpo.slurm.launcher"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: the job of a trial needs nothing of the launcher."""
+    if name not in _PLACES:
+        raise AttributeError(f"module hpo.slurm has no attribute {name}")
+    return getattr(import_module(_PLACES[name]), name)

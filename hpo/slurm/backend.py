@@ -19,10 +19,10 @@ from hpo.config.reading import to_yaml
 from hpo.config.schema import BACKENDS, ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.functions.finding import is_own
-from hpo.launchers.slurm.commands import call
-from hpo.launchers.slurm.request import LOGS, job_name
-from hpo.launchers.slurm.submission import python
+from hpo.slurm.commands import call
+from hpo.slurm.request import LOGS, job_name
 from hpo.slurm.settings import OPTIONS, SlurmBackendSettings
+from hpo.slurm.submission import python
 from hpo.slurm.worker import EXPERIMENT, WORKER, WorkerSettings
 from hpo.slurm.worker_jobs import WorkerJobs
 from hpo.store.atomic_files import write_atomically

@@ -8,7 +8,7 @@ from typing import Any
 
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.launchers.slurm.request import CORES_PER_GPU, further_options
+from hpo.slurm.request import CORES_PER_GPU, further_options
 
 OWN_KEYS = {
     "partition": "partition",

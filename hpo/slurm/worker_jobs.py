@@ -16,9 +16,9 @@ from hpo.backends.failure_cause import last_lines
 from hpo.backends.jobs.folder_place import FolderPlace
 from hpo.backends.jobs.protocols import JobPhase, JobRequest, JobStatus, Refused, Submitted
 from hpo.errors import BackendError, HPOError
-from hpo.launchers.slurm.commands import call, sbatch_error_as_sentence
-from hpo.launchers.slurm.submission import clean_environment
+from hpo.slurm.commands import call, sbatch_error_as_sentence
 from hpo.slurm.settings import OWN_KEYS, SlurmBackendSettings
+from hpo.slurm.submission import clean_environment
 from hpo.slurm.worker import CLOSED
 
 log = logging.getLogger(__name__)

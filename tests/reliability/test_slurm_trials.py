@@ -9,8 +9,8 @@ import pytest
 
 from hpo.events.types import Kind
 from hpo.results.experiment import load_experiment
-from tests.launchers.slurm.conftest import cluster  # noqa: F401  fixture
 from tests.reliability.harness import RUNS, Project
+from tests.slurm.conftest import cluster  # noqa: F401  fixture
 from tests.support.slurm.cluster import wait_until
 
 pytestmark = pytest.mark.process

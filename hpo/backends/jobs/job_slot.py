@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 INTERVAL = 1.0
 """Seconds between two pieces of an attempt's reports."""
+SIGNAL_DELAY = 1.0
+"""Seconds by which a signal to all processes of a job may reach this one later than its trial."""
 
 
 class JobSlot:
@@ -101,11 +103,19 @@ class JobSlot:
         with mirror.running():
             end = self._attend(self._backend, mirror, trial, order, asked, look)
         logs = mirror.finish()
+        if end.exit_code != 0:
+            self._expect_signal()
         record = exit_to_json(
             end, stopped=self._stopped or self._asked, sent=mirror.sent, logs=logs, checkpoints=mirror.checkpoints
         )
         self._put(self._names.end(name), record)
         return end
+
+    def _expect_signal(self) -> None:
+        """Give a signal time to come: if it was the platform that ended the trial, the trial has not failed."""
+        deadline = time.monotonic() + SIGNAL_DELAY
+        while not (self._stopped or self._asked) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def _before(self, name: str) -> list[tuple[str, tuple[int, int] | None, bool]]:
         """Return what the attempt has left before: nothing, unless it began on another machine."""

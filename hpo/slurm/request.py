@@ -11,7 +11,7 @@ from typing import Any
 from hpo.backends.ray.made import check_nodes, makes_cluster
 from hpo.config.schema import BACKENDS, ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.launchers.slurm.commands import OWN_KEYS
+from hpo.slurm.commands import OWN_KEYS
 
 CONFIG = "request.yaml"
 """What the job runs. Not experiment.yaml: that is the tuner's own, and tells that it has begun."""

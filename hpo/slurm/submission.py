@@ -14,10 +14,10 @@ from typing import Any
 
 import hpo
 from hpo.errors import ConfigError, how_to_install
-from hpo.launchers.slurm.commands import TooLargeError, call, sbatch_error_as_sentence
-from hpo.launchers.slurm.job import work
-from hpo.launchers.slurm.nodes import shares
-from hpo.launchers.slurm.request import CORES_PER_GPU
+from hpo.slurm.commands import TooLargeError, call, sbatch_error_as_sentence
+from hpo.slurm.job import work
+from hpo.slurm.nodes import shares
+from hpo.slurm.request import CORES_PER_GPU
 from hpo.store.atomic_files import write_atomically
 
 log = logging.getLogger(__name__)
