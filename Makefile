@@ -67,6 +67,7 @@ perf: $(VENV)/.installed ## the figures of docs/how-it-is-measured.md
 	$(BIN)/python -m perf.serve_soak
 	$(BIN)/python -m perf.steering
 	$(BIN)/python -m perf.sagemaker_trials
+	$(BIN)/python -m perf.slurm_trials
 	OMP_NUM_THREADS=1 $(BIN)/python perf/simulated_against_real.py
 	$(BIN)/python perf/known_order.py
 	$(BIN)/python perf/suggestion.py

@@ -26,7 +26,7 @@ FLOORS = [
     {"tuner", "history"},
     {"experiment", "watching", "checking", "analysis", "steering"},
     {"launchers", "figures"},
-    {"remote", "reports", "confirmation"},
+    {"remote", "reports", "confirmation", "slurm"},
     {"planning", "serve"},
     {"cli"},
     {"__main__"},
@@ -46,7 +46,7 @@ ALLOWED = {
     "boto3": {"aws"},
     "botocore": {"aws"},
     "sagemaker": {"aws"},
-    "submitit": {"launchers"},
+    "submitit": {"slurm"},
     "ray": {"backends"},
     "obstore": {"backends"},
     "numpy": {

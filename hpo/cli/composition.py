@@ -60,10 +60,11 @@ def _check_keys(config: DictConfig) -> None:
 
 _NOT_OURS = {
     "hydra/sweeper": "hpo searches by its methods: choose one by method=…, such as method=BO",
-    "hydra/launcher": "hpo has its own, launcher=slurm and launcher=sagemaker; n_workers is how many trials run here",
+    "hydra/launcher": "hpo has its own, launcher=slurm (a job per experiment), backend=slurm (jobs for its trials) and "
+    "launcher=sagemaker; n_workers is how many trials run at once",
 }
 _THEIRS = {
-    "submitit_slurm": "hpo's is launcher=slurm",
+    "submitit_slurm": "hpo's is launcher=slurm, a job per experiment, or backend=slurm, jobs for its trials",
     "submitit_local": "experiments run here in turn; n_workers is how many trials run at a time",
     "joblib": "experiments run here in turn; n_workers is how many trials run at a time",
     "ray": "hpo has none for that yet",

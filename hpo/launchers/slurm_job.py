@@ -1,5 +1,8 @@
-"""The former place of what runs in a Slurm job: jobs that were queued then hold this name. Goes with version 0.3."""
+"""Former place of what runs in a Slurm job, which jobs that were queued earlier name. Goes with version 0.3."""
 
-from hpo.launchers.slurm.job import work
+from importlib import import_module
+from typing import Any
 
-__all__ = ["work"]
+
+def __getattr__(name: str) -> Any:
+    return getattr(import_module("hpo.slurm.job"), name)

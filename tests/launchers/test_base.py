@@ -9,7 +9,7 @@ from hpo.errors import ConfigError
 from hpo.launchers.base import make_launcher, runs_here
 from hpo.launchers.local import LocalLauncher
 from hpo.launchers.remote import JobDescription, RemoteLauncher
-from hpo.launchers.slurm.launcher import SlurmLauncher
+from hpo.slurm.launcher import SlurmLauncher
 
 
 class Mine(LocalLauncher):
@@ -40,7 +40,7 @@ def test_a_launcher_says_whether_it_runs_experiments_here():
     assert runs_here(config("hpo.launchers.local.LocalLauncher"))
     assert runs_here(mine("Mine")), "what a launcher of the user's own does counts, and not its name"
     assert not runs_here(mine("Elsewhere"))
-    assert not runs_here(config("hpo.launchers.slurm.SlurmLauncher"))
+    assert not runs_here(config("hpo.slurm.SlurmLauncher"))
     assert not runs_here(config("hpo.launchers.sagemaker.SageMakerLauncher"))
 
 

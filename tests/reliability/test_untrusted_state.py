@@ -177,7 +177,7 @@ JUSTIFIED = {
     ("host/child.py", "compile"): "of that script",
     ("functions/source.py", "compile"): "to see which names a function of this process uses; it is not run",
     ("__init__.py", "__import__"): "public names are loaded late, from a table in the source",
-    ("launchers/slurm/job.py", "runpy"): "a job begins as hpo.remote, which is named in the source",
+    ("slurm/job.py", "runpy"): "a job begins as hpo.remote, which is named in the source",
 }
 
 

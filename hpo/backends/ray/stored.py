@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hpo.aws.archive import digest_of, pack_whole
+from hpo.backends.jobs.object_names import ObjectNames, life
 from hpo.backends.ray.apart import from_json_text
 from hpo.backends.ray.storage import CheckpointStorage
 from hpo.backends.report_channel import Channel, resource_at
-from hpo.backends.sagemaker.places import JobPlaces, life
 from hpo.backends.shared_directory import STORED
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
@@ -116,7 +116,7 @@ class StoredTrials:
     def _root(self) -> str:
         """Of all keys: an experiment that replaces another has others."""
         whose = life(self._config, self._state.created or 0.0)
-        return JobPlaces.of(self._config, "", whose).checkpoints().lstrip("/")
+        return ObjectNames.of(self._config, "", whose).checkpoints().lstrip("/")
 
     def _record(self, trial_id: int, attempt: int) -> Path:
         return self._files.attempt(trial_id, attempt) / STORED

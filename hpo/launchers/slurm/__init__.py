@@ -1,5 +1,8 @@
-"""Slurm: one job per experiment."""
+"""Former place of the Slurm launcher, which stored experiments and users' YAML name; it is hpo.slurm now."""
 
-from hpo.launchers.slurm.launcher import SlurmLauncher
+from importlib import import_module
+from typing import Any
 
-__all__ = ["SlurmLauncher"]
+
+def __getattr__(name: str) -> Any:
+    return getattr(import_module("hpo.slurm"), name)

@@ -3,8 +3,8 @@
 import json
 
 from hpo.events.types import Kind
-from hpo.launchers.slurm.job import read_note
 from hpo.results.experiment import load_experiment
+from hpo.slurm.job import read_note
 from tests.conftest import Workplace
 from tests.support.slurm.cluster import wait_until
 

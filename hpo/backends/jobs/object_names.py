@@ -1,4 +1,4 @@
-"""Where an experiment's trials have their things on S3, and what its attempts and their jobs are called.
+"""Names of an experiment's objects in the place that tuner and jobs share, and of its attempts and their jobs.
 
 <root>/orders/<attempt>/order.json            what the job is to do
 <root>/live/<attempt>/begun                   it does
@@ -28,55 +28,58 @@ _STORED = re.compile(r"(\d{5})-(\d{6})-(\d{15})\.tar")
 
 
 @dataclass(frozen=True)
-class JobPlaces:
-    """Keys of one experiment's life.
+class ObjectNames:
+    """Keys of an experiment's objects, from its beginning until another replaces it.
 
     Args:
-        root: that all of them begin with, without a slash at the end.
+        root: Start of all keys, without a slash at the end; may be empty.
     """
 
     root: str
 
     @classmethod
-    def of(cls, experiment: ExperimentConfig, prefix: str, whose: str) -> "JobPlaces":
-        """Those of an experiment, in one of its lives."""
+    def of(cls, experiment: ExperimentConfig, prefix: str, whose: str) -> "ObjectNames":
+        """Return the names in a bucket that other experiments share; `whose` is the experiment's `life`."""
         run = f"{part(experiment.method.name)}-{experiment.seed}"
         where = [prefix, "_trials", part(experiment.experiment_tag), run, part(experiment.benchmark.name)]
         return cls("/".join([*where, whose[:8]]))
 
+    def _below(self, key: str) -> str:
+        return f"{self.root}/{key}" if self.root else key
+
     @property
     def live(self) -> str:
-        """What everything begins with that running attempts write."""
-        return f"{self.root}/live/"
+        """The prefix of everything that running attempts write."""
+        return self._below("live/")
 
     def order(self, attempt: str) -> str:
-        """Folder of an attempt's order."""
-        return f"{self.root}/orders/{attempt}/"
+        """Return the prefix of an attempt's order."""
+        return self._below(f"orders/{attempt}/")
 
     def log(self, attempt: str, name: str) -> str:
-        """One of an attempt's logs."""
-        return f"{self.root}/logs/{attempt}/{name}"
+        """Return the key of one of an attempt's logs."""
+        return self._below(f"logs/{attempt}/{name}")
 
     def checkpoints(self, trial_id: int | None = None) -> str:
-        """Folder of a trial's checkpoints, or of all."""
-        return f"{self.root}/checkpoints/" + ("" if trial_id is None else f"{trial_id}/")
+        """Return the prefix of a trial's checkpoints, or of all."""
+        return self._below("checkpoints/" if trial_id is None else f"checkpoints/{trial_id}/")
 
     def piece(self, attempt: str, start: int, end: int) -> str:
-        """Bytes of an attempt's reports."""
+        """Return the key of some bytes of an attempt's reports."""
         return f"{self.live}{attempt}/{start:015d}-{end:015d}"
 
     def end(self, attempt: str) -> str:
-        """How an attempt ended."""
+        """Return the key of an attempt's exit."""
         return f"{self.live}{attempt}/exit"
 
     def beginning(self, attempt: str) -> str:
-        """That it has begun."""
+        """Return the key that tells that an attempt has begun."""
         return f"{self.live}{attempt}/begun"
 
 
 @dataclass(frozen=True, order=True)
 class StoredCheckpoint:
-    """A checkpoint on S3; the later one is the greater."""
+    """A checkpoint in the place; the later one is the greater."""
 
     attempt: int
     number: int
@@ -87,30 +90,30 @@ class StoredCheckpoint:
 
     @classmethod
     def read(cls, key: str, size: int) -> "StoredCheckpoint | None":
-        """What a key says; None where it is none of ours."""
+        """Return the checkpoint that a key names; None if the key is none of ours."""
         found = _STORED.fullmatch(key.rpartition("/")[2])
         return None if found is None else cls(int(found[1]), int(found[2]), int(found[3]), key, size)
 
     @staticmethod
     def name(attempt: int, number: int, position: int) -> str:
-        """The last part of its key."""
+        """Return the last part of a checkpoint's key."""
         return f"{attempt:05d}-{number:06d}-{position:015d}.tar"
 
 
 def newest(stored: Iterable[StoredCheckpoint], taken: Mapping[int, int], after: int) -> StoredCheckpoint | None:
-    """The checkpoint to go on from.
+    """Return the checkpoint to resume from: the latest whose reports were taken in.
 
     Args:
-        stored: all of a trial.
-        taken: bytes of reports that were taken in, by attempt.
-        after: nothing of this or an earlier attempt counts any more.
+        stored: All checkpoints of a trial.
+        taken: Bytes of reports that were taken in, by attempt.
+        after: Attempt that no longer counts, nor do those before it.
     """
     fit = [one for one in stored if one.attempt > after and one.position <= taken.get(one.attempt, -1)]
     return max(fit, default=None)
 
 
 def live_key(key: str, live: str) -> tuple[str, tuple[int, int] | None, bool] | None:
-    """(attempt, its bytes, whether it is the end) of a key below `live`; None for what is none of ours."""
+    """Return (attempt, its bytes, whether it is the exit) for a key below `live`; None if the key is none of ours."""
     found = _LIVE.fullmatch(key.removeprefix(live))
     if found is None:
         return None
@@ -119,18 +122,18 @@ def live_key(key: str, live: str) -> tuple[str, tuple[int, int] | None, bool] | 
 
 
 def life(experiment: ExperimentConfig, created: float) -> str:
-    """32 hexadecimal digits for an experiment that began at a moment of unix time: one that replaces it has others."""
+    """Return 32 hexadecimal digits for an experiment that began at a unix time: one that replaces it has others."""
     return _digest(f"{experiment.place}\0{experiment.random_seed}\0{created!r}")
 
 
 def attempt_name(whose: str, trial: Trial, attempt: int, until: int | None) -> str:
-    """The name of an attempt in an experiment's life."""
+    """Return the name of an attempt, which tells what it is to do: trial, number, and a digest of configuration and end."""
     content = json.dumps([dict(trial.configuration), until], sort_keys=True, default=str)
     return f"{trial.id}-{attempt}-{_digest(f'{whose}{content}')[:12]}"
 
 
 def job_of_attempt(experiment: ExperimentConfig, whose: str, trial_id: int, attempt: int, again: int = 0) -> str:
-    """`{tag}-{method}-{seed}-{hash}-{trial}-{attempt}`; what is too long is cut from the tag and the method.
+    """Return `{tag}-{method}-{seed}-{hash}-{trial}-{attempt}`; what is too long is cut from the tag and the method.
 
     A name that somebody else's job has is followed by one with `-r1` behind it, and so on.
     """
@@ -146,5 +149,5 @@ def _digest(text: str) -> str:
 
 
 def description(trial: Trial, **more: Any) -> bytes:
-    """An order, as it is stored."""
+    """Return an order as it is stored: trial, configuration and more."""
     return json.dumps({"trial": trial.id, "configuration": dict(trial.configuration), **more}).encode()

@@ -12,8 +12,8 @@ from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError
 from hpo.events.types import Kind
 from hpo.launchers.remote import Phase
-from hpo.launchers.slurm.job import read_note
-from hpo.launchers.slurm.launcher import SlurmLauncher
+from hpo.slurm.job import read_note
+from hpo.slurm.launcher import SlurmLauncher
 from tests.conftest import succeeded
 from tests.support.ray_cluster import why_not
 from tests.support.slurm.cluster import wait_until

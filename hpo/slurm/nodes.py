@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.launchers.slurm.commands import sinfo
+from hpo.slurm.commands import sinfo
 
 
 def gpus_in(gres: str, kind: str | None = None) -> int:

@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +26,22 @@ class TooLargeError(ConfigError):
     """No node has as much as a job asks for."""
 
 
-def call(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def call(program: str, *arguments: str, group: str = "launcher") -> "subprocess.CompletedProcess[str]":
     """Run one of Slurm's commands, which may fail.
 
+    Args:
+        program: Name of the command.
+        *arguments: Arguments of the command.
+        group: Group of the configuration that a sentence names.
+
     Raises:
-        BackendError: it is not there, or does not return.
+        BackendError: It is not there, or does not return.
     """
     path = shutil.which(program)
     if path is None:
         raise BackendError(
-            f"launcher=slurm: {program} not found; run this on a machine of the cluster that has Slurm's commands, such as "
-            f"its login node, or look with launcher.dry_run=true"
+            f"{group}=slurm: {program} not found; run this on a machine of the cluster that has Slurm's commands, such as "
+            f"its login node{', or look with launcher.dry_run=true' if group == 'launcher' else ''}"
         )
     try:
         return subprocess.run(
@@ -49,7 +54,7 @@ def call(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BackendError(f"launcher=slurm: {program} does not answer ({error}); try again later") from error
+        raise BackendError(f"{group}=slurm: {program} does not answer ({error}); try again later") from error
 
 
 def queued_as(job: str) -> Answer | None:
@@ -79,26 +84,51 @@ def accounted_as(job: str) -> Answer | None:
     return Answer(state.split()[0] if state else "", name=name)  # "CANCELLED by 1000"
 
 
-def sbatch_error_as_sentence(message: str, options: Mapping[str, Any]) -> HPOError:
-    """Why sbatch refused a request, and what to do."""
+OWN_KEYS = {
+    "partition": "partition",
+    "nodes": "nodes",
+    "cpus-per-task": "cpus_per_task",
+    "time": "timeout_min",
+    "mem": "mem",
+}
+"""Options that have a key of their own under `launcher`."""
+
+
+def sbatch_error_as_sentence(
+    message: str, options: Mapping[str, Any], group: str = "launcher", own: Mapping[str, str] = OWN_KEYS
+) -> HPOError:
+    """Return an error that says why sbatch refused a request, and what to do.
+
+    Args:
+        message: What sbatch says.
+        options: Options that it was given.
+        group: Group of the configuration that the keys belong to.
+        own: Keys of that group, by the option that they stand for.
+    """
     text = " ".join(message.split())
-    if "artition" in text and "nvalid" in text:
+
+    def key(option: str) -> str:
+        if option == "gres" and group == "launcher":
+            return "launcher.gpus"
+        return f"{group}.{own.get(option) or f'sbatch.{option}'}"
+
+    if re.search("nvalid partition", text):
         return ConfigError(
-            f"launcher.partition={options.get('partition')}: Slurm has no such partition; choose from "
+            f"{group}.partition={options.get('partition')}: Slurm has no such partition; choose from "
             f"{', '.join(sorted(sinfo('%R'))) or 'those that sinfo lists'}"
         )
     if found := re.search(r"unrecognized option '--([\w-]+)", text):
-        return ConfigError(f"launcher.sbatch.{found[1]}: sbatch has no such option; `sbatch --help` lists them")
+        return ConfigError(f"{group}.sbatch.{found[1]}: sbatch has no such option; `sbatch --help` lists them")
     if "node configuration is not available" in text or "can not be satisfied" in text:
         return TooLargeError(
-            f"launcher.{_size(text, options)}: no node has so much; ask for less, the largest nodes have {_nodes()}"
+            f"{', '.join(_sizes(text, options, key))}: no node has so much; ask for less, the largest nodes have {_nodes()}"
         )
     if found := re.search(r"(?:for|Invalid) --([\w-]+)", text):
-        return ConfigError(f"{_key(found[1])}={options.get(found[1])}: sbatch cannot read this value ({_first(text)})")
+        return ConfigError(f"{key(found[1])}={options.get(found[1])}: sbatch cannot read this value ({_first(text)})")
     for word, names in _CAUSES.items():
         if word in text and (name := next((name for name in names if name in options), None)):
-            return ConfigError(f"{_key(name)}={options[name]}: sbatch rejected it ({_first(message)}); correct it")
-    return BackendError(f"launcher=slurm: sbatch rejected the job ({_first(message)}); check the keys under launcher")
+            return ConfigError(f"{key(name)}={options[name]}: sbatch rejected it ({_first(message)}); correct it")
+    return BackendError(f"{group}=slurm: sbatch rejected the job ({_first(message)}); check the keys under {group}")
 
 
 _CAUSES = {
@@ -114,24 +144,10 @@ _CAUSES = {
 }
 """Words of Slurm's messages, and the options they are about, the likeliest first."""
 
-OWN_KEYS = {
-    "partition": "partition",
-    "nodes": "nodes",
-    "cpus-per-task": "cpus_per_task",
-    "time": "timeout_min",
-    "mem": "mem",
-}
-"""Options that have a key of their own under `launcher`."""
 
-
-def _key(option: str) -> str:
-    return f"launcher.{OWN_KEYS.get(option) or f'sbatch.{option}'}" if option != "gres" else "launcher.gpus"
-
-
-def _size(text: str, options: Mapping[str, Any]) -> str:
-    given = {"cpus_per_task": options.get("cpus-per-task"), "gpus": options.get("gres"), "mem": options.get("mem")}
-    blamed = [name for name, word in (("cpus_per_task", "CPU count"), ("mem", "Memory")) if word in text]
-    return ", launcher.".join(f"{name}={given[name]}" for name in blamed or given if given[name] is not None)
+def _sizes(text: str, options: Mapping[str, Any], key: Callable[[str], str]) -> list[str]:
+    blamed = [name for name, word in (("cpus-per-task", "CPU count"), ("mem", "Memory")) if word in text]
+    return [f"{key(name)}={options[name]}" for name in blamed or ("cpus-per-task", "gres", "mem") if name in options]
 
 
 def _nodes() -> str:

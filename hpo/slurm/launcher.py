@@ -28,14 +28,14 @@ from hpo.launchers.remote import (
     read_record,
     write_record,
 )
-from hpo.launchers.slurm.commands import call, queued_as
-from hpo.launchers.slurm.job import NOTE, read_note, write_note
-from hpo.launchers.slurm.nodes import gpus_in
-from hpo.launchers.slurm.request import CONFIG, SlurmSettings, make_request
-from hpo.launchers.slurm.state import job_state
-from hpo.launchers.slurm.submission import queue
 from hpo.results.failure import failure_of
 from hpo.schedulers.construction import scheduler_of
+from hpo.slurm.commands import call, queued_as
+from hpo.slurm.job import NOTE, read_note, write_note
+from hpo.slurm.job_state import job_state
+from hpo.slurm.nodes import gpus_in
+from hpo.slurm.request import CONFIG, SlurmSettings, make_request
+from hpo.slurm.submission import queue
 from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store

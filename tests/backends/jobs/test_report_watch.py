@@ -1,32 +1,38 @@
-"""What jobs write to S3 is handed on in order, once, and removed when nobody can need it."""
+"""What jobs write is handed on in order, once, and removed when nobody can need it; on a shared folder."""
 
 import json
 import queue
 
 import pytest
 
-from hpo.backends.sagemaker import watch
-from hpo.backends.sagemaker.places import JobPlaces
-from hpo.backends.sagemaker.watch import Ended, Gone, Piece, ReportWatch, Silent, Torn
-from tests.backends.sagemaker.test_backend import account, service  # noqa: F401  fixtures
-from tests.launchers.sagemaker.test_launcher import needs_service
+from hpo.backends.jobs import report_watch
+from hpo.backends.jobs.folder_place import FolderPlace
+from hpo.backends.jobs.messages import Begun, Ended, Gone, Piece, Silent, Torn
+from hpo.backends.jobs.object_names import ObjectNames
+from hpo.backends.jobs.protocols import Intervals, JobPhase, JobStatus
+from hpo.backends.jobs.report_watch import ReportWatch
 
-pytestmark = [*needs_service, pytest.mark.process]
+NAMES = ObjectNames("")
+GONE = JobStatus(JobPhase.ENDED, "the machine burnt")
 
 
 @pytest.fixture
-def watching(account, request):  # noqa: F811
-    """(watch, its messages, writes of an attempt's job)."""
-    places, told, s3 = JobPlaces(f"watch/{request.node.name}"), queue.SimpleQueue(), account.client("s3")
-    made = ReportWatch(s3=s3, bucket="bucket", places=places, seconds=0.05, silence=0.5, tell=told.put)
+def place(tmp_path):
+    return FolderPlace(tmp_path)
 
-    def write(name, start, data=None):
-        key = places.piece(name, start, start + len(data)) if data is not None else f"{places.live}{name}/{start}"
-        s3.put_object(Bucket="bucket", Key=key, Body=data or b"")
+
+@pytest.fixture
+def watching(place):
+    """(watch, its messages, writes of an attempt's job)."""
+    told, intervals = queue.SimpleQueue(), Intervals(look=0.05, silence=0.5, refusal=1.0, checkpoint=1.0)
+    made = ReportWatch(place=place, names=NAMES, intervals=intervals, tell=told.put)
+
+    def write(name, start, data):
+        place.write(NAMES.piece(name, start, start + len(data)), data)
 
     def end(name, size):
         record = {"bytes": size, "logs": [], "checkpoints": []}
-        s3.put_object(Bucket="bucket", Key=places.end(name), Body=json.dumps(record).encode())
+        place.write(NAMES.end(name), json.dumps(record).encode())
 
     yield made, told, write, end
     made.close()
@@ -67,14 +73,14 @@ def test_a_silent_job_is_asked_about_and_what_it_wrote_last_comes_before_its_end
     made.add("a", 0)
     assert told.get(timeout=10) == Silent("a")
     write("a", 0, b"abc")
-    made.job_ended("a", {"TrainingJobStatus": "Failed"})
+    made.note_end_of_job("a", GONE)
     assert told.get(timeout=10) == Piece("a", b"abc")
-    assert told.get(timeout=10) == Gone("a", {"TrainingJobStatus": "Failed"})
+    assert told.get(timeout=10) == Gone("a", GONE)
 
 
-def test_what_was_handed_on_and_what_comes_late_is_removed_and_the_rest_stays(watching, account, request, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(watch, "KEPT", 0.0)
-    monkeypatch.setattr(watch, "MANY", 2)
+def test_what_was_handed_on_and_what_comes_late_is_removed_and_the_rest_stays(watching, place, monkeypatch):
+    monkeypatch.setattr(report_watch, "KEPT", 0.0)
+    monkeypatch.setattr(report_watch, "MANY", 2)
     made, told, write, _ = watching
     write("lost", 0, b"late")
     write("unknown", 0, b"of another session")
@@ -84,6 +90,15 @@ def test_what_was_handed_on_and_what_comes_late_is_removed_and_the_rest_stays(wa
     made.add("a", 0)
     assert told.get(timeout=10) == Piece("a", b"abc")
     left = None
-    while left != ["unknown/000000000000000-000000000000018"]:
-        left = sorted(account.objects(f"watch/{request.node.name}/live/"))
+    while left != ["live/unknown/000000000000000-000000000000018"]:
+        left = sorted(item.key for item in place.list("live/"))
     assert all(isinstance(told.get(), Silent) for _ in range(told.qsize()))
+
+
+def test_the_job_of_a_queued_attempt_is_told_to_have_begun_before_its_reports(watching, place):
+    made, told, write, _ = watching
+    made.add("a", 0, queued=True)
+    assert told.get(timeout=10) == Silent("a")
+    place.write(NAMES.beginning("a"), b"n1")
+    write("a", 0, b"abc")
+    assert [told.get(timeout=10), told.get(timeout=10)] == [Begun("a", "n1"), Piece("a", b"abc")]

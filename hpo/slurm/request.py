@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hpo.backends.ray.made import check_nodes, makes_cluster
-from hpo.config.schema import ExperimentConfig
+from hpo.config.schema import BACKENDS, ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.launchers.slurm.commands import OWN_KEYS
+from hpo.slurm.commands import OWN_KEYS
 
 CONFIG = "request.yaml"
 """What the job runs. Not experiment.yaml: that is the tuner's own, and tells that it has begun."""
@@ -58,7 +58,7 @@ class SlurmSettings:
                 raise ConfigError(f"launcher.{key}={value}: use a positive whole number")
         if not re.fullmatch(r"(\w+:)?\d+", str(0 if self.gpus is None else self.gpus)):
             raise ConfigError(f"launcher.gpus={self.gpus}: use a number, or type:number such as a100:2")
-        self.further = _further_options(self.sbatch or {})
+        self.further = further_options(self.sbatch or {})
         """The options under `sbatch`, by their long names."""
 
 
@@ -70,6 +70,8 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
     """
     directory = output_dir.absolute()
     workers, per_trial = experiment.n_workers or 1, experiment.num_gpus_per_trial or 0
+    if experiment.backend_target == BACKENDS["slurm"]:  # whose trials have jobs of their own
+        workers, per_trial = 1, 0
     if experiment.gpus_to_use is not None:
         raise ConfigError(
             f"gpus_to_use={experiment.gpus_to_use}: Slurm chooses the devices; give launcher.gpus instead"
@@ -92,7 +94,7 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
         "chdir": str(Path.cwd()),
         "nodes": nodes,
         "ntasks-per-node": 1,
-        "cpus-per-task": _cores(launcher, experiment, on_one, count),
+        "cpus-per-task": _cores(launcher, experiment, on_one, count, per_trial),
         "time": launcher.timeout_min,
         "signal": f"B:USR2@{delay}",  # to the batch script alone: the trials shall hear of it from their tuner
         "requeue": True,
@@ -115,13 +117,13 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
     }
 
 
-def _cores(launcher: SlurmSettings, experiment: ExperimentConfig, workers: int, gpus: int) -> int:
+def _cores(launcher: SlurmSettings, experiment: ExperimentConfig, workers: int, gpus: int, per_trial: int) -> int:
     """Those of a node, for so many workers and GPUs.
 
     Raises:
         ConfigError: none of the workers would have enough.
     """
-    of_gpus = CORES_PER_GPU * gpus if experiment.num_gpus_per_trial else workers
+    of_gpus = CORES_PER_GPU * gpus if per_trial else workers
     if not makes_cluster(experiment):
         return launcher.cpus_per_task or of_gpus
     each = experiment.backend.get("cpus", 1)
@@ -142,16 +144,28 @@ def job_name(experiment: ExperimentConfig) -> str:
     )
 
 
-def _further_options(given: Mapping[str, Any]) -> dict[str, Any]:
+def further_options(
+    given: Mapping[str, Any], group: str = "launcher", own: Mapping[str, str] = OWN_KEYS
+) -> dict[str, Any]:
+    """Return the options under `sbatch` by their long names.
+
+    Args:
+        given: Options as the user writes them.
+        group: Group of the configuration that they stand in.
+        own: Keys of that group, by the option that they stand for.
+
+    Raises:
+        ConfigError: An option is none, or has a key of its own, or is set by hpo.
+    """
     options: dict[str, Any] = {}
     for key, value in given.items():
         name = str(key).lstrip("-").replace("_", "-")
         if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
-            raise ConfigError(f"launcher.sbatch.{key}: use the long name of an option of sbatch, such as account")
-        if own := OWN_KEYS.get(name):
-            raise ConfigError(f"launcher.sbatch.{key}={value}: use launcher.{own}")
+            raise ConfigError(f"{group}.sbatch.{key}: use the long name of an option of sbatch, such as account")
+        if key_of_its_own := own.get(name):
+            raise ConfigError(f"{group}.sbatch.{key}={value}: use {group}.{key_of_its_own}")
         if name in _OURS:
-            raise ConfigError(f"launcher.sbatch.{key}={value}: hpo sets this option itself; remove it")
+            raise ConfigError(f"{group}.sbatch.{key}={value}: hpo sets this option itself; remove it")
         listed = not isinstance(value, str | int | float | bool | None) and not isinstance(value, Mapping)
         options[name] = ",".join(map(str, value)) if listed else value
     return options

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from hpo.backends.sagemaker.places import StoredCheckpoint, attempt_name, job_of_attempt, life, live_key, newest
+from hpo.backends.jobs.object_names import StoredCheckpoint, attempt_name, job_of_attempt, life, live_key, newest
 from hpo.config.reading import load_config, resolve
 from hpo.events.types import Trial
 

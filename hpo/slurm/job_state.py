@@ -7,8 +7,8 @@ from typing import Any
 
 from hpo.errors import ERROR_PREFIX, HPOError
 from hpo.launchers.remote import JobState, Phase
-from hpo.launchers.slurm.commands import Answer, accounted_as, queued_as
-from hpo.launchers.slurm.job import read_note
+from hpo.slurm.commands import Answer, accounted_as, queued_as
+from hpo.slurm.job import read_note
 from hpo.store.untrusted import MOST_JSON, open_folder, read_untrusted
 
 _QUEUED = (

@@ -14,10 +14,10 @@ from typing import Any
 
 import hpo
 from hpo.errors import ConfigError, how_to_install
-from hpo.launchers.slurm.commands import TooLargeError, call, sbatch_error_as_sentence
-from hpo.launchers.slurm.job import work
-from hpo.launchers.slurm.nodes import shares
-from hpo.launchers.slurm.request import CORES_PER_GPU
+from hpo.slurm.commands import TooLargeError, call, sbatch_error_as_sentence
+from hpo.slurm.job import work
+from hpo.slurm.nodes import shares
+from hpo.slurm.request import CORES_PER_GPU
 from hpo.store.atomic_files import write_atomically
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def _sbatch(request: Mapping[str, Any], kept: Path) -> str:
     executor.update_parameters(use_srun=False, wckey=None, additional_parameters=names)
     config, directory = request["command"][-2:]
     try:
-        with _environment(options), contextlib.redirect_stderr(io.StringIO()):  # submitit repeats what sbatch says
+        with clean_environment(options), contextlib.redirect_stderr(io.StringIO()):  # submitit repeats what sbatch says
             job = executor.submit(work, config, directory)
     except (FailedJobError, FailedSubmissionError) as error:
         raise sbatch_error_as_sentence(str(error), options) from error
@@ -85,8 +85,8 @@ def python() -> str:
 
 
 @contextlib.contextmanager
-def _environment(options: Mapping[str, Any]) -> Iterator[None]:
-    """The job inherits the environment, but nothing of a job that this command itself runs in.
+def clean_environment(options: Mapping[str, Any]) -> Iterator[None]:
+    """Let a job inherit the environment, but nothing of the job that this command itself runs in.
 
     sbatch takes SBATCH_* variables before the options of a script; what the launcher decides shall count.
     """

@@ -21,13 +21,13 @@ from hpo.errors import ConfigError, ExperimentError
 from hpo.events.types import Kind
 from hpo.experiment.run import run_experiment
 from hpo.launchers.remote import Phase
-from hpo.launchers.slurm import submission
-from hpo.launchers.slurm.commands import TooLargeError
-from hpo.launchers.slurm.job import FRUITLESS, _conclude, read_note, write_note
-from hpo.launchers.slurm.launcher import SlurmLauncher
-from hpo.launchers.slurm.nodes import shares
-from hpo.launchers.slurm.state import job_state
 from hpo.results.experiment import load_experiment
+from hpo.slurm import submission
+from hpo.slurm.commands import TooLargeError
+from hpo.slurm.job import FRUITLESS, _conclude, read_note, write_note
+from hpo.slurm.job_state import job_state
+from hpo.slurm.launcher import SlurmLauncher
+from hpo.slurm.nodes import shares
 from tests.conftest import error_of, succeeded
 from tests.reliability.test_kill import decisions
 from tests.support.slurm.cluster import wait_until
@@ -244,7 +244,7 @@ def test_only_a_function_s_name_and_two_paths_are_pickled(place):
     (pickle,) = directory.glob("slurm/*_submitted.pkl")
     texts = [argument for _, argument, _ in pickletools.genops(pickle.read_bytes()) if isinstance(argument, str)]
     ours = [text for text in texts if "submitit" not in text and text.isidentifier() is False]
-    assert ours == ["hpo.launchers.slurm.job", str(directory / "request.yaml"), str(directory)]
+    assert ours == ["hpo.slurm.job", str(directory / "request.yaml"), str(directory)]
     succeeded(place.verb("stop", "t"))
 
 
@@ -490,7 +490,7 @@ def test_cores_are_lowered_as_far_as_slurm_wants_and_only_those_of_the_default(
 
 DROPPED = """
 import signal, sys, weakref
-from hpo.launchers.slurm import job as slurm_job
+from hpo.slurm import job as slurm_job
 class Thing:
     pass
 function, number, *paths = sys.argv[1:]
@@ -534,7 +534,7 @@ def test_a_signal_that_was_dropped_while_the_job_imports_ends_it_in_order(
 
 def test_what_has_failed_is_submitted_again_only_to_retry_what_failed(lone, monkeypatch):
     directory = lone.path / "e"
-    keys = {"random_seed": 1, "launcher": {"_target_": "hpo.launchers.slurm.SlurmLauncher"}}
+    keys = {"random_seed": 1, "launcher": {"_target_": "hpo.slurm.SlurmLauncher"}}
     benchmark = lone.benchmark(num_gpus_per_trial=0, script=..., command=["sh", "-c", "exit 3"], max_num_trials=2)
     experiment = resolve(load_config(benchmark, "RS", **keys))
     run_experiment(experiment, directory)
@@ -547,7 +547,7 @@ def test_what_has_failed_is_submitted_again_only_to_retry_what_failed(lone, monk
 
 
 def test_overwriting_lets_no_second_command_submit_beside_the_first(lone, monkeypatch):
-    settings = {"_target_": "hpo.launchers.slurm.SlurmLauncher"}
+    settings = {"_target_": "hpo.slurm.SlurmLauncher"}
     directory = lone.path / "e"
     experiment = resolve(load_config(lone.benchmark(num_gpus_per_trial=0), "RS", random_seed=1, launcher=settings))
     run_experiment(experiment, directory)

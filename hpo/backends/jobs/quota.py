@@ -1,10 +1,10 @@
-"""How many jobs the account may have, as far as refusals tell, and a clock that stands still while there is room for none."""
+"""How many jobs the platform runs at once, learned from refusals, and a clock that stands still while it runs none."""
 
 import time
 
 
-class Room:
-    """Room for the jobs of one backend."""
+class Quota:
+    """The number of jobs that a backend may have, as far as it is known."""
 
     def __init__(self) -> None:
         self._full_until: float | None = None
@@ -12,19 +12,20 @@ class Room:
         self._stood = 0.0
         self._attempts = 0
         self._with_job = 0
+        self._queued = 0
 
     @property
     def found_full(self) -> bool:
-        """Was a job ever refused?"""
+        """Whether a job was ever refused."""
         return self._full_until is not None
 
-    def is_full(self, seconds: float) -> None:
-        """A job was refused, and it makes sense to ask for more of them only after so many seconds."""
+    def note_refusal(self, seconds: float) -> None:
+        """Take in that a job was refused, and that more of them make sense only after some seconds."""
         self._full_until = time.monotonic() + seconds
 
-    def see(self, attempts: int, with_job: int) -> None:
-        """So many attempts there are now, and so many of them have their job."""
-        self._attempts, self._with_job = attempts, with_job
+    def update(self, *, attempts: int, with_job: int, queued: int) -> None:
+        """Take in the number of attempts, of those whose job has begun, and of those whose job waits in a queue."""
+        self._attempts, self._with_job, self._queued = attempts, with_job, queued
         stalled = self.waiting and with_job == 0
         if stalled and self._stalled_since is None:
             self._stalled_since = time.monotonic()
@@ -34,17 +35,17 @@ class Room:
 
     @property
     def waiting(self) -> bool:
-        """Are there attempts that wait for room?"""
-        return self._full_until is not None and self._with_job < self._attempts
+        """Whether attempts wait for room."""
+        return self._queued > 0 or (self._full_until is not None and self._with_job < self._attempts)
 
     @property
     def capacity(self) -> int | None:
-        """How many attempts there may be, those that wait for room among them; 0 where none has a job, None without limit."""
+        """The number of attempts that make sense, waiting ones included; 0 if none has a job, None without limit."""
         if self._full_until is None or self._attempts == 0 or not (self.waiting or time.monotonic() < self._full_until):
             return None
         return self._attempts if self._with_job else 0
 
     def clock(self) -> float:
-        """Monotonic seconds in which there was room for a job."""
+        """Return the monotonic seconds in which at least one attempt could run."""
         now = time.monotonic() if self._stalled_since is None else self._stalled_since
         return now - self._stood
