@@ -24,7 +24,6 @@ def test_to_be_found_it_loads_itself_alone():
     assert found == "True"
     assert [name for name in modules if name.startswith("hydra_plugins.")] == [
         "hydra_plugins.hydra_hpo_sweeper",
-        "hydra_plugins.hydra_hpo_sweeper._samplers",
         "hydra_plugins.hydra_hpo_sweeper.hpo_sweeper",
     ]
     assert not {name.partition(".")[0] for name in modules} & {"hpo", "numpy", "pandas", "scipy", "rich", "click"}

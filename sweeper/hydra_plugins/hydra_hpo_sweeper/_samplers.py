@@ -8,8 +8,6 @@ from typing import Any
 class Sampler:
     """A sampler of Optuna and its counterpart."""
 
-    group: str
-    """Its name in the group `hydra/sweeper/sampler`."""
     method: str | None
     """The method that takes its place; None if there is none."""
     several: str | None
@@ -25,7 +23,6 @@ _INDEPENDENT = {"independent_sampler": (), **_WARN}
 
 SAMPLERS = {
     "TPESampler": Sampler(
-        "tpe",
         "TPE",
         "MO-BO",
         {"n_startup_trials": "startup", "n_ei_candidates": "num_candidates"},
@@ -41,10 +38,9 @@ SAMPLERS = {
             **_WARN,
         },
     ),
-    "RandomSampler": Sampler("random", "RS", "RS"),
-    "GridSampler": Sampler("grid", "GRID", "GRID", {}, {"_partial_": (True,)}),
+    "RandomSampler": Sampler("RS", "RS"),
+    "GridSampler": Sampler("GRID", "GRID", {}, {"_partial_": (True,)}),
     "CmaEsSampler": Sampler(
-        "cmaes",
         "CMA-ES",
         None,
         {},
@@ -64,7 +60,6 @@ SAMPLERS = {
         },
     ),
     "NSGAIISampler": Sampler(
-        "nsgaii",
         "NSGA-II",
         "NSGA-II",
         {
@@ -74,17 +69,15 @@ SAMPLERS = {
         },
         {"mutation_prob": (), "mutation": (), "crossover": (), "constraints_func": ()},
     ),
-    "NSGAIIISampler": Sampler("nsgaiii", None, None),
-    "MOTPESampler": Sampler("motpe", None, None),
+    "NSGAIIISampler": Sampler(None, None),
+    "MOTPESampler": Sampler(None, None),
     "GPSampler": Sampler(
-        "gp",
         "BO",
         "MO-BO",
         {},
         {"n_startup_trials": (10,), "deterministic_objective": (False,), "constraints_func": (), **_INDEPENDENT},
     ),
     "QMCSampler": Sampler(
-        "qmc",
         "SOBOL",
         "SOBOL",
         {},
@@ -104,9 +97,3 @@ CREATED_BY = {
     "raise_motpe_removed": "MOTPESampler",
 }
 """Functions that the Optuna sweeper for Hydra 1.4 names in place of samplers."""
-
-
-def configuration_of(name: str) -> dict[str, Any]:
-    """Return what `hydra/sweeper/sampler=GROUP` composes for a sampler; null is its default."""
-    sampler = SAMPLERS[name]
-    return {"_target_": f"optuna.samplers.{name}", **dict.fromkeys(["seed", *sampler.keys, *sampler.accepted])}

@@ -13,7 +13,6 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
-from hydra_plugins.hydra_hpo_sweeper._samplers import SAMPLERS, configuration_of
 from omegaconf import DictConfig
 
 
@@ -79,16 +78,26 @@ OPTUNAS_KEYS = (
 )
 """Keys that the Optuna sweeper has and hpo has none of, but understands."""
 
+GROUPS = {
+    "tpe": "TPESampler",
+    "random": "RandomSampler",
+    "grid": "GridSampler",
+    "cmaes": "CmaEsSampler",
+    "nsgaii": "NSGAIISampler",
+    "gp": "GPSampler",
+    "qmc": "QMCSampler",
+}
+"""Choices of `hydra/sweeper/sampler` that have a counterpart, and the samplers that they are."""
+
 _PROVIDER = "hydra_hpo_sweeper"
 ConfigStore.instance().store(group="hydra/sweeper", name="hpo", node=HpoSweeperConf, provider=_PROVIDER)
 
 _WITH_OPTUNAS = importlib.util.find_spec("hydra_plugins.hydra_optuna_sweeper") is not None
 """Whether the Optuna sweeper is installed too, which then provides the group of samplers."""
 if not _WITH_OPTUNAS:
-    for _name, _sampler in SAMPLERS.items():
-        ConfigStore.instance().store(
-            group="hydra/sweeper/sampler", name=_sampler.group, node=configuration_of(_name), provider=_PROVIDER
-        )
+    for _group, _name in GROUPS.items():
+        _node = {"_target_": f"optuna.samplers.{_name}", "seed": None}  # little, because every Hydra app stores it
+        ConfigStore.instance().store(group="hydra/sweeper/sampler", name=_group, node=_node, provider=_PROVIDER)
 if "HPO_TRIAL_ID" in os.environ:  # Hydra 1.4 warns of every callback, and this one is ours
     warnings.filterwarnings(
         "ignore", r"hydra\.utils\.instantiate\(\) resolved _target_='hydra_plugins\.hydra_hpo_sweeper\."
