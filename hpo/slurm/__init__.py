@@ -7,7 +7,7 @@ _PLACES = {"SlurmBackend": "hpo.slurm.backend", "SlurmLauncher": "hpo.slurm.laun
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for: the job of a trial needs nothing of the launcher."""
+    """Import a public name on first use, so that a trial's job does not load the launcher."""
     if name not in _PLACES:
         raise AttributeError(f"module hpo.slurm has no attribute {name}")
     return getattr(import_module(_PLACES[name]), name)

@@ -1,4 +1,4 @@
-"""The Ray cluster of a job: its head on the first node, where the tuner is, and one step of the job for the others."""
+"""The Ray cluster of a Slurm job: the head runs on the first node with the tuner, and one job step starts the other nodes."""
 
 import contextlib
 import os
@@ -23,19 +23,19 @@ _OF_STEPS = (
     "SLURM_TASK",
     "SRUN_",
 )
-"""What would have a trial's framework believe that it is one task of many: a trial is one process tree on one node."""
+"""Environment variables that would make a trial's framework take it for one task of many; a trial has one node only."""
 
 
 @contextlib.contextmanager
 def cluster_of_job(config: ExperimentConfig, logs: Path) -> Iterator[None]:
-    """Within this there is the Ray cluster that an experiment needs; nothing is done where it needs none.
+    """Run the Ray cluster that an experiment needs while the context lasts; do nothing if it needs none.
 
     Args:
-        config: of the experiment.
-        logs: folder of Slurm's own files.
+        config: Configuration of the experiment.
+        logs: Folder of Slurm's own files.
 
     Raises:
-        BackendError: it did not come about.
+        BackendError: The cluster did not start.
     """
     if not makes_cluster(config):
         yield

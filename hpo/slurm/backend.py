@@ -1,7 +1,7 @@
 """The Slurm backend: workers that come and go as the queue allows.
 
-A worker is a Slurm job that runs one attempt after another until its time limit, or until nothing is left to do. So a short
-rung of ASHA does not wait for the queue again, and Slurm is not asked for a job that lasts seconds.
+A worker is a Slurm job that runs one attempt after another until its time limit, or until nothing is left to do. A short
+rung of ASHA therefore does not wait in the queue again, and Slurm does not have to start jobs that last seconds.
 """
 
 import shlex
@@ -32,7 +32,7 @@ SCRIPT = "worker.sh"
 
 
 class SlurmBackend(JobBackend):
-    """Runs attempts in jobs of a Slurm cluster. The experiment's directory must be on a file system that all nodes share."""
+    """A backend that runs attempts in Slurm jobs. All nodes must share the file system of the experiment's directory."""
 
     start_up_seconds = 0.0
     options = OPTIONS
@@ -40,7 +40,7 @@ class SlurmBackend(JobBackend):
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
-        """Raise ConfigError unless jobs can be made; Slurm is not asked."""
+        """Raise ConfigError if the settings cannot make valid jobs; does not call Slurm."""
         if config.gpus_to_use is not None:
             raise ConfigError(f"gpus_to_use={config.gpus_to_use}: Slurm chooses the devices; drop the key")
         if not config.benchmark.has_program:
@@ -55,7 +55,7 @@ class SlurmBackend(JobBackend):
 
     @classmethod
     def elsewhere(cls, config: ExperimentConfig) -> str | None:
-        """Return what a worker asks of the cluster."""
+        """Return a description of the resources that a worker requests from the cluster."""
         options = SlurmBackendSettings.of(config).options(config)
         asked = [f"{options['cpus-per-task']} core(s)", options.get("gres"), options.get("partition")]
         return f"Slurm jobs of {', '.join(str(one) for one in asked if one)}, at most one for each worker"
@@ -65,7 +65,7 @@ class SlurmBackend(JobBackend):
         """See `Backend.open`.
 
         Raises:
-            HPOError: Slurm's commands are not here, or the directory cannot be used.
+            HPOError: Slurm's commands are not installed, or the directory cannot be used.
         """
         for program in ("sbatch", "squeue", "scancel"):
             call(program, "--version", group="backend")
@@ -91,7 +91,7 @@ class SlurmBackend(JobBackend):
         return {**super().opened, **({} if partition is None else {"partition": partition})}
 
     def connect(self, whose: str) -> Platform:
-        """Return Slurm jobs and a folder of the experiment's directory; see `JobBackend.connect`."""
+        """Return the job service and the shared folder of this backend; see `JobBackend.connect`."""
         settings, config = self._settings, self._config
         logs = self._files.path.absolute() / LOGS
         root = logs / whose[:12]

@@ -1,4 +1,4 @@
-"""Slurm's own commands, and its refusals in one sentence that names the key of the launcher."""
+"""Calls of Slurm's commands, and the translation of their errors into one sentence that names the key to change."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ _TIMEOUT = 60  # a controller under load answers late
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Slurm says of a job."""
+    """Slurm's description of a job."""
 
     state: str
     reason: str = ""
@@ -23,19 +23,19 @@ class Answer:
 
 
 class TooLargeError(ConfigError):
-    """No node has as much as a job asks for."""
+    """The error that no node has the resources that a job requests."""
 
 
 def call(program: str, *arguments: str, group: str = "launcher") -> "subprocess.CompletedProcess[str]":
-    """Run one of Slurm's commands, which may fail.
+    """Run one of Slurm's commands and return its result, also when it fails.
 
     Args:
         program: Name of the command.
         *arguments: Arguments of the command.
-        group: Group of the configuration that a sentence names.
+        group: Group of the configuration that an error names.
 
     Raises:
-        BackendError: It is not there, or does not return.
+        BackendError: The command is not installed, or does not return.
     """
     path = shutil.which(program)
     if path is None:
@@ -58,10 +58,10 @@ def call(program: str, *arguments: str, group: str = "launcher") -> "subprocess.
 
 
 def queued_as(job: str) -> Answer | None:
-    """What squeue knows of a job; None when the controller has forgotten it.
+    """Return squeue's description of a job; None when the controller has forgotten the job.
 
     Raises:
-        BackendError: nobody answers.
+        BackendError: The controller does not answer.
     """
     done = call("squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%T|%r|%N|%j")
     if done.returncode == 0:
@@ -73,7 +73,7 @@ def queued_as(job: str) -> Answer | None:
 
 
 def accounted_as(job: str) -> Answer | None:
-    """What the accounting knows of a job; None where there is no accounting."""
+    """Return the description of a job from Slurm's accounting; None if there is no accounting."""
     if shutil.which("sacct") is None:
         return None
     done = call("sacct", "--allocations", "--noheader", "--parsable2", f"--jobs={job}", "--format=State,JobName")
@@ -91,17 +91,17 @@ OWN_KEYS = {
     "time": "timeout_min",
     "mem": "mem",
 }
-"""Options that have a key of their own under `launcher`."""
+"""Options of sbatch that have their own key under `launcher`."""
 
 
 def sbatch_error_as_sentence(
     message: str, options: Mapping[str, Any], group: str = "launcher", own: Mapping[str, str] = OWN_KEYS
 ) -> HPOError:
-    """Return an error that says why sbatch refused a request, and what to do.
+    """Return an error that says why sbatch rejected a request, and what to do.
 
     Args:
-        message: What sbatch says.
-        options: Options that it was given.
+        message: Error output of sbatch.
+        options: Options that sbatch was given.
         group: Group of the configuration that the keys belong to.
         own: Keys of that group, by the option that they stand for.
     """
@@ -142,7 +142,7 @@ _CAUSES = {
     "eservation": ("reservation",),
     "ependency": ("dependency",),
 }
-"""Words of Slurm's messages, and the options they are about, the likeliest first."""
+"""Words of Slurm's messages, and the options that may have caused them, the likeliest first."""
 
 
 def _sizes(text: str, options: Mapping[str, Any], key: Callable[[str], str]) -> list[str]:
@@ -156,7 +156,7 @@ def _nodes() -> str:
 
 
 def sinfo(form: str, *options: str) -> set[str]:
-    """What there is on the cluster, in a format of sinfo's; nothing where nobody answers."""
+    """Return the lines that sinfo prints about the cluster in a format; empty if Slurm does not answer."""
     try:
         done = call("sinfo", "--noheader", "--exact", f"--format={form}", *options)
         return set(filter(None, done.stdout.splitlines()))
@@ -165,6 +165,6 @@ def sinfo(form: str, *options: str) -> set[str]:
 
 
 def _first(text: str) -> str:
-    """The last cause that a command names, without its own name in front."""
+    """Return the last cause in a command's error output, without the command's name."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Try ")]
     return re.sub(r"^(\w+: )?(error: )?", "", lines[-1]) if lines else "it says nothing"

@@ -1,11 +1,11 @@
-"""What runs inside a Slurm job: `python -m hpo.remote`, and after an interruption the job's way back into the queue.
+"""The process inside a Slurm job: it runs `python -m hpo.remote`, and requeues the job after an interruption.
 
     SIGUSR2  the time limit is near                  -> trials get their grace, the job is requeued
     SIGTERM  pre-emption with a grace time           -> the same, unless Slurm has requeued or cancelled the job already
     SIGINT   `hpo stop`                              -> trials get their grace, the job ends
 
-All three reach this process alone (the batch script becomes it by `exec`), so trials hear of them from their tuner only.
-A note in the experiment's directory tells afterwards how the job ended, for clusters without accounting.
+All three signals reach this process alone (the batch script becomes it by `exec`); trials are stopped by their tuner.
+For clusters without accounting, a note in the experiment's directory records how the job ended.
 """
 
 import json
@@ -32,16 +32,16 @@ from hpo.store.directory import read_json
 
 NOTE = "slurm.json"
 FRUITLESS = 3
-"""So many sessions in a row that reach the time limit without a single report end the job."""
+"""Number of consecutive sessions that reach the time limit without a report after which the job ends."""
 
 _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def work(request: str, output_dir: str) -> int:
-    """Run the experiment of a resolved configuration file; called by submitit in the job. Returns 0 when complete.
+    """Run the experiment of a resolved configuration file; submitit calls this in the job. Returns 0 when complete.
 
     Raises:
-        SystemExit: it is not complete; the exit code is that of `hpo.remote`.
+        SystemExit: The experiment is not complete; the exit code is that of `hpo.remote`.
     """
     directory = Path(output_dir)
     job = os.environ["SLURM_JOB_ID"]
@@ -90,17 +90,17 @@ def work(request: str, output_dir: str) -> int:
 
 
 def read_note(directory: Path) -> dict[str, Any]:
-    """What the job has last said of itself; empty where it has said nothing."""
+    """Return the last note that the job wrote about itself; empty if it has written none."""
     return read_json(directory / NOTE)
 
 
 def write_note(directory: Path, **facts: Any) -> None:
-    """Replace the note."""
+    """Replace the job's note about itself in the experiment's directory."""
     write_atomically(directory / NOTE, json.dumps(facts, indent=1).encode())
 
 
 def _run_with_cluster(request: str, output_dir: str) -> int:
-    """Run the experiment, within the Ray cluster that it needs, if any."""
+    """Run the experiment inside the Ray cluster that it needs, if any."""
     try:
         with cluster_of_job(read_config(Path(request)), Path(output_dir) / LOGS):
             if (came := asked_to_end()) is not None:
@@ -112,14 +112,14 @@ def _run_with_cluster(request: str, output_dir: str) -> int:
 
 
 def _run(request: str, output_dir: str) -> int:
-    """`python -m hpo.remote REQUEST OUTPUT_DIR`, in this process so that signals go straight to the tuner."""
+    """Run `python -m hpo.remote REQUEST OUTPUT_DIR` in this process, so that signals go straight to the tuner."""
     sys.argv = ["hpo.remote", request, output_dir]
     runpy.run_module("hpo.remote", run_name="__main__", alter_sys=True)
     return 0
 
 
 def _conclude(directory: Path, job: str, code: int, fruitless: int) -> tuple[Phase, str]:
-    """What becomes of the job after the exit code of a session, and why."""
+    """Return the job's phase after a session ended with an exit code, and the reason."""
     if code == 0:
         return Phase.COMPLETE, ""
     if code < 128:

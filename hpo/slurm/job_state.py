@@ -1,4 +1,4 @@
-"""Where a job is: what Slurm says, and where Slurm has forgotten it, what the job has left in its directory."""
+"""The state of a Slurm job, from Slurm or, once Slurm has forgotten the job, from the job's note in its directory."""
 
 import os
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _AGAIN = "run the command again to resume"
 
 
 def job_state(record: Mapping[str, Any]) -> JobState:
-    """Ask where a job is. Never raises: what cannot be found out is `Phase.UNKNOWN`."""
+    """Return the state of a job. Never raises: if it cannot be found out, the phase is `Phase.UNKNOWN`."""
     job = record.get("job")
     if job is None:  # complete before it was ever submitted
         return JobState(Phase.COMPLETE)
@@ -51,7 +51,7 @@ def job_state(record: Mapping[str, Any]) -> JobState:
 
 
 def _is_over(answer: Answer, note: Mapping[str, Any]) -> bool:
-    """The job has said its last word; only its process, or Slurm, still tidies up."""
+    """Whether the job has written its final note, though its process or Slurm may still be cleaning up."""
     return answer.state in ("RUNNING", "COMPLETING") and note.get("phase") in _SAID and "exit_code" in note
 
 
@@ -75,7 +75,7 @@ def _said(directory: Path, note: Mapping[str, Any]) -> JobState:
 
 
 def _complaint(directory: Path, note: Mapping[str, Any]) -> str:
-    """The sentence in which hpo said in the job why it failed."""
+    """Return the error sentence that hpo printed in the job when it failed."""
     name = f"{note.get('job')}_0_log.err"
     try:
         if "/" in name:  # the note may be somebody else's

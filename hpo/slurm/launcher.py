@@ -1,4 +1,4 @@
-"""One Slurm job per experiment, through submitit. Its directory is on a file system that all nodes share.
+"""The Slurm launcher: one job per experiment, through submitit, in a directory on a file system that all nodes share.
 
 The job reads the resolved configuration and works in the experiment's own directory, so nothing is copied either way.
 The pickle that submitit makes holds the name of a function and two paths, no state of the experiment.
@@ -46,27 +46,27 @@ _ACTIVE = (Phase.WAITING, Phase.RUNNING)
 
 @dataclass(kw_only=True, eq=False)
 class SlurmLauncher(SlurmSettings, RemoteLauncher):
-    """Has each experiment run as one Slurm job, which is requeued until the experiment is complete.
+    """A launcher that runs each experiment as one Slurm job, which is requeued until the experiment is complete.
 
     Args:
-        partition: None is the cluster's default.
-        nodes: machines of the job; more than one with backend=ray alone. What follows is of each.
-        cpus_per_task: cores; None is 4 per GPU, or a node's share of fewer; one per worker where trials use none.
-        gpus: a number or a text such as a100:2; None is what all workers together need.
-        mem: memory, such as 32G.
-        timeout_min: time limit of one session in minutes.
-        signal_delay_s: seconds before that limit at which the session is ended; None is the grace period and a minute.
-        sbatch: any further option of sbatch.
-        dry_run: see `RemoteLauncher`.
-        wait: see `RemoteLauncher`.
+        partition: Partition of the job; None is the cluster's default.
+        nodes: Number of nodes; more than one only with backend=ray. The resources below are per node.
+        cpus_per_task: Cores; None is 4 per GPU, or a node's share if that is less; without GPUs, one per worker.
+        gpus: Number of GPUs, or a text such as a100:2; None is the number that all workers together need.
+        mem: Memory, such as 32G.
+        timeout_min: Time limit of one session in minutes.
+        signal_delay_s: Seconds before that limit at which the session is ended; None is the grace period and a minute.
+        sbatch: Further options of sbatch.
+        dry_run: See `RemoteLauncher`.
+        wait: See `RemoteLauncher`.
     """
 
     def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
-        """The options of sbatch, the command and where Slurm's own files go; see `RemoteLauncher.request`."""
+        """Return the options of sbatch, the command and the folder of Slurm's own files; see `RemoteLauncher.request`."""
         return make_request(self, experiment, output_dir)
 
     def describe(self, experiment: ExperimentConfig, output_dir: Path) -> JobDescription:
-        """The job and what it asks of the cluster; see `RemoteLauncher.describe`."""
+        """Describe the job and the resources that it requests from the cluster; see `RemoteLauncher.describe`."""
         options = self.request(experiment, output_dir)["sbatch"]
         gpus = gpus_in(str(options.get("gres")))
         asked = [f"{options['cpus-per-task']} cores", f"{gpus} GPUs" if gpus else "", str(options.get("partition", ""))]
@@ -82,7 +82,7 @@ class SlurmLauncher(SlurmSettings, RemoteLauncher):
         )
 
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Have sbatch queue the job, unless one is queued or the experiment is complete; see `RemoteLauncher.submit`."""
+        """Queue the job with sbatch, unless one is queued or the experiment is complete; see `RemoteLauncher.submit`."""
         with _alone(output_dir):
             known = _known(output_dir)
             if known is not None and known.get("job") is not None:
@@ -107,14 +107,14 @@ class SlurmLauncher(SlurmSettings, RemoteLauncher):
         return record
 
     def state(self, record: Mapping[str, Any]) -> JobState:
-        """What Slurm and the job's own note say; see `RemoteLauncher.state`."""
+        """Return the job's state from Slurm and from the job's own note; see `RemoteLauncher.state`."""
         return job_state(record)
 
     def fetch(self, record: Mapping[str, Any], output_dir: Path) -> int:
-        """Nothing is to be fetched from a shared directory: 0.
+        """Return 0: the directory is shared, so nothing has to be copied.
 
         Raises:
-            StoreError: the directory is not here.
+            StoreError: The directory does not exist on this machine.
         """
         if not Path(record["directory"]).is_dir():
             raise StoreError(
@@ -124,7 +124,7 @@ class SlurmLauncher(SlurmSettings, RemoteLauncher):
         return 0
 
     def cancel(self, record: Mapping[str, Any]) -> None:
-        """End the job: a running one by a signal that gives its trials their grace; see `RemoteLauncher.cancel`."""
+        """End the job; a running one gets a signal that leaves its trials their grace period. See `RemoteLauncher.cancel`."""
         job = record.get("job")
         if job is None:
             return
@@ -138,7 +138,7 @@ class SlurmLauncher(SlurmSettings, RemoteLauncher):
         call("scancel", job)
 
     def join(self, record: Mapping[str, Any]) -> JobState:
-        """Wait for the job's last word in the shared directory, and ask Slurm every half minute at most."""
+        """Wait for the job's final note in the shared directory; asks Slurm at most every half minute."""
         pause = 1.0
         directory = Path(record["directory"])
         while (state := job_state(record)).phase in (*_ACTIVE, Phase.UNKNOWN):  # unknown: nobody answers just now
@@ -151,14 +151,17 @@ class SlurmLauncher(SlurmSettings, RemoteLauncher):
 
 @contextlib.contextmanager
 def _alone(output_dir: Path) -> Iterator[None]:
-    """One command at a time looks whether there is a job, and submits one. The tuner's lock would keep the job out."""
+    """Hold a lock so that only one command at a time looks for a job and submits one.
+
+    The tuner's lock cannot serve for this: it would keep the job out.
+    """
     with (output_dir / LAUNCH_LOCK).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _known(output_dir: Path) -> dict[str, Any] | None:
-    """The record of an earlier submission by this launcher."""
+    """Return the record of an earlier submission by this launcher; None if there is none."""
     if not (output_dir / LAUNCH_RECORD).is_file():
         return None
     content = read_record(output_dir)
@@ -167,7 +170,7 @@ def _known(output_dir: Path) -> dict[str, Any] | None:
 
 
 def _check_same(experiment: ExperimentConfig, output_dir: Path, record: Mapping[str, Any]) -> None:
-    """Raise StoreError when another experiment is asked for than the one that is queued or running."""
+    """Raise StoreError if the job that is queued or running belongs to a different experiment."""
     remedy = f"end it with `hpo stop {output_dir}` first, or choose another experiment_tag"
     if experiment.overwrite:
         raise StoreError(f"overwrite=true, but job {record['job']} works in {output_dir}; {remedy}")
@@ -179,12 +182,13 @@ def _check_same(experiment: ExperimentConfig, output_dir: Path, record: Mapping[
 
 
 def _prepare(experiment: ExperimentConfig, output_dir: Path) -> ExperimentConfig | None:
-    """What the job shall run; None when it is complete. Mistakes are said now, not hours later from the queue.
+    """Return the configuration that the job will run; None when the experiment is complete.
 
-    `overwrite` and `resume` concern this call: the job would otherwise delete its own work each time it is requeued.
+    Mistakes are reported at submission, not hours later from the queue. `overwrite` and `resume` apply to this call
+    only: otherwise the job would delete its own work each time it is requeued.
 
     Raises:
-        ExperimentError: it is over without a result.
+        ExperimentError: The experiment has ended without a result.
     """
     files = ExperimentDirectory(output_dir)
     with owned(files):

@@ -1,4 +1,4 @@
-"""What the nodes of a cluster have, and how many cores go with the GPUs that a job asks for."""
+"""The resources of a cluster's nodes, and the number of cores that go with the GPUs that a job requests."""
 
 import re
 from collections.abc import Mapping
@@ -8,18 +8,20 @@ from hpo.slurm.commands import sinfo
 
 
 def gpus_in(gres: str, kind: str | None = None) -> int:
-    """How many GPUs a list of Slurm's names, such as `gpu:a100:4(S:0-1),tmpfs:9`; of one kind where that is given."""
+    """Return the number of GPUs in a gres list such as `gpu:a100:4(S:0-1),tmpfs:9`; only those of `kind` if it is given."""
     entries = [entry.split(":") for entry in re.sub(r"\([^)]*\)", "", gres).split(",")]
     gpus = [entry for entry in entries if entry[0] == "gpu" and kind in (None, *entry[1:2])]
     return sum(int(entry[-1]) if entry[-1].isdigit() else 1 for entry in gpus)
 
 
 def shares(options: Mapping[str, Any], gpus: int) -> list[int]:
-    """The cores that go with GPUs on the nodes that have so many, the most first; those that are fewer than asked for.
+    """Return the cores that go with `gpus` GPUs on the nodes that have that many, largest first.
+
+    Only shares below the number of cores asked for are returned.
 
     Args:
-        options: of sbatch.
-        gpus: how many the job gets.
+        options: Options of sbatch.
+        gpus: Number of GPUs of the job.
     """
     found = re.match(r"gpu:(\w+):", str(options.get("gres")))
     given = [f"--{to}={options[name]}" for name, to in _WHERE.items() if name in options]
@@ -29,4 +31,4 @@ def shares(options: Mapping[str, Any], gpus: int) -> list[int]:
 
 
 _WHERE = {"partition": "partition", "nodelist": "nodes"}
-"""Options of sbatch, and those of sinfo that mean the same."""
+"""Options of sbatch that restrict the nodes, and the options of sinfo that mean the same."""

@@ -1,4 +1,4 @@
-"""What is asked of sbatch: the options of the job and its command, made from the experiment alone."""
+"""The request to sbatch: the options of the job and its command, made from the experiment alone."""
 
 import math
 import re
@@ -14,12 +14,12 @@ from hpo.errors import ConfigError
 from hpo.slurm.commands import OWN_KEYS
 
 CONFIG = "request.yaml"
-"""What the job runs. Not experiment.yaml: that is the tuner's own, and tells that it has begun."""
+"""File with the configuration that the job runs. It is not experiment.yaml, which shows that the tuner has begun."""
 
 LOGS = "slurm"
 
 CORES_PER_GPU = 4
-"""Where the launcher says nothing; fewer where no node has so many."""
+"""Default number of cores per GPU; fewer are requested if no node has that many."""
 
 _OURS = (
     "array",
@@ -34,12 +34,12 @@ _OURS = (
     "wait",
     "wrap",
 )
-"""Options of sbatch that the launcher itself decides."""
+"""Options of sbatch that hpo sets itself."""
 
 
 @dataclass(kw_only=True, eq=False)
 class SlurmSettings:
-    """The keys under `launcher`; see `SlurmLauncher`."""
+    """The keys under `launcher` for launcher=slurm; see `SlurmLauncher` for their meaning."""
 
     partition: str | None = None
     nodes: int | None = None
@@ -51,7 +51,7 @@ class SlurmSettings:
     sbatch: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for a value that cannot be."""
+        """Raise ConfigError for an invalid value."""
         for key in ("nodes", "cpus_per_task", "timeout_min", "signal_delay_s"):
             value = getattr(self, key)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -63,10 +63,10 @@ class SlurmSettings:
 
 
 def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
-    """The options of sbatch, the command, and the folder of Slurm's own files.
+    """Return the options of sbatch, the command, and the folder of Slurm's own files.
 
     Raises:
-        ConfigError: keys contradict each other, or a text cannot stand in a batch script.
+        ConfigError: Keys contradict each other, or a text is not possible in a batch script.
     """
     directory = output_dir.absolute()
     workers, per_trial = experiment.n_workers or 1, experiment.num_gpus_per_trial or 0
@@ -118,10 +118,10 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
 
 
 def _cores(launcher: SlurmSettings, experiment: ExperimentConfig, workers: int, gpus: int, per_trial: int) -> int:
-    """Those of a node, for so many workers and GPUs.
+    """Return the number of cores per node for a number of workers and GPUs.
 
     Raises:
-        ConfigError: none of the workers would have enough.
+        ConfigError: A worker would not have enough cores.
     """
     of_gpus = CORES_PER_GPU * gpus if per_trial else workers
     if not makes_cluster(experiment):
@@ -138,7 +138,7 @@ def _cores(launcher: SlurmSettings, experiment: ExperimentConfig, workers: int, 
 
 
 def job_name(experiment: ExperimentConfig) -> str:
-    """`{tag}-{method}-{seed}`, of characters that every listing shows as they are."""
+    """Return the job's name `{tag}-{method}-{seed}`, in characters that every listing shows unchanged."""
     return re.sub(
         r"[^\w.-]+", "-", f"{experiment.experiment_tag}-{experiment.method.name}-{experiment.seed}", flags=re.A
     )
@@ -151,11 +151,11 @@ def further_options(
 
     Args:
         given: Options as the user writes them.
-        group: Group of the configuration that they stand in.
+        group: Group of the configuration that contains them.
         own: Keys of that group, by the option that they stand for.
 
     Raises:
-        ConfigError: An option is none, or has a key of its own, or is set by hpo.
+        ConfigError: A name is not an option of sbatch, or has a key of its own, or is set by hpo.
     """
     options: dict[str, Any] = {}
     for key, value in given.items():

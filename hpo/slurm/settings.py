@@ -28,7 +28,7 @@ _PARTS_AFTER_DAYS = {1: (60,), 2: (60, 1), 3: (60, 1, 1 / 60)}
 
 @dataclass(frozen=True, kw_only=True)
 class SlurmBackendSettings:
-    """Keys of `conf/backend/slurm.yaml`; see there for their meaning."""
+    """Checked keys of `conf/backend/slurm.yaml`, which documents each of them."""
 
     partition: str | None = None
     account: str | None = None
@@ -48,10 +48,10 @@ class SlurmBackendSettings:
 
     @classmethod
     def of(cls, config: ExperimentConfig) -> "SlurmBackendSettings":
-        """Return the settings of an experiment.
+        """Return the Slurm backend's settings in an experiment's configuration.
 
         Raises:
-            ConfigError: A key has a value that cannot be; the sentence names both.
+            ConfigError: A key has an invalid value; the sentence names both.
         """
         given = {key: value for key, value in config.backend.items() if key not in _NOT_SETTINGS and value is not None}
         settings = cls(**given)
@@ -80,7 +80,7 @@ class SlurmBackendSettings:
         minutes_of(self.time_limit)
 
     def options(self, config: ExperimentConfig) -> dict[str, Any]:
-        """Return the options of sbatch that an experiment's jobs have in common, by their long names.
+        """Return the options of sbatch that all jobs of an experiment share, by their long names.
 
         Raises:
             ConfigError: Keys contradict each other, or a value cannot be an option.
@@ -114,14 +114,14 @@ class SlurmBackendSettings:
 
 
 OPTIONS = tuple(key.name for key in fields(SlurmBackendSettings))
-"""What may stand beside `_target_`."""
+"""Keys that the backend accepts besides `_target_`."""
 
 
 def minutes_of(limit: int | str) -> float:
-    """Return the minutes of a time limit: a number, or a text that sbatch takes, such as 1:30:00 or 2-12.
+    """Return a time limit in minutes, from a number or a text that sbatch accepts, such as 1:30:00 or 2-12.
 
     Raises:
-        ConfigError: It is neither.
+        ConfigError: The limit is neither.
     """
     days, dash, rest = str(limit).rpartition("-")
     parts = rest.split(":")

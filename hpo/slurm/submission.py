@@ -1,4 +1,4 @@
-"""Giving a job to sbatch, through submitit."""
+"""Submission of a job to sbatch, through submitit."""
 
 import contextlib
 import io
@@ -24,15 +24,16 @@ log = logging.getLogger(__name__)
 
 
 def queue(request: Mapping[str, Any], kept: Path, *, lower: bool) -> str:
-    """Have sbatch queue a job. Returns the job's id.
+    """Submit a job to sbatch and return its id.
 
     Args:
-        request: as `make_request` makes it.
-        kept: the file that tells afterwards what was asked for.
-        lower: the cores are `CORES_PER_GPU`, not the user's: where no node has so many, ask for those that go with the GPUs.
+        request: Request as `make_request` returns it.
+        kept: File that records the request.
+        lower: Whether the cores are hpo's default, `CORES_PER_GPU`, and may be lowered to a node's share for the GPUs if
+            no node has that many.
 
     Raises:
-        HPOError: it was refused; the sentence says what to do.
+        HPOError: sbatch rejected the request; the sentence says what to do.
     """
     options = request["sbatch"]
     asked = options["cpus-per-task"]
@@ -77,7 +78,10 @@ def _sbatch(request: Mapping[str, Any], kept: Path) -> str:
 
 
 def python() -> str:
-    """The job's Python, for a shell. With -m, as submitit calls it, it looks for hpo in the working directory first."""
+    """Return the shell command of the job's Python.
+
+    With -m, as submitit calls it, Python looks for hpo in the working directory first.
+    """
     package = Path(hpo.__file__).parent
     other = PathFinder.find_spec("hpo", [str(Path.cwd())])
     hidden = other is not None and other.has_location and not package.samefile(Path(str(other.origin)).parent)
@@ -86,9 +90,9 @@ def python() -> str:
 
 @contextlib.contextmanager
 def clean_environment(options: Mapping[str, Any]) -> Iterator[None]:
-    """Let a job inherit the environment, but nothing of the job that this command itself runs in.
+    """Remove the variables of the Slurm job that this command runs in, so that a new job inherits the rest only.
 
-    sbatch takes SBATCH_* variables before the options of a script; what the launcher decides shall count.
+    sbatch prefers SBATCH_* variables to the options of a script, so these are removed too: the launcher's options apply.
     """
     inherited = {f"SBATCH_{name.replace('-', '_').upper()}" for name in options}
     inherited |= {"SBATCH_TIMELIMIT", "SBATCH_MEM_PER_NODE", "SBATCH_NO_REQUEUE", "SBATCH_WAIT", "SBATCH_ARRAY_INX"}

@@ -1,12 +1,12 @@
-"""What runs in a Slurm job: `python -m hpo.slurm.worker FOLDER` runs the attempts that the tuner has ordered, one by one.
+"""The worker inside a Slurm job: `python -m hpo.slurm.worker FOLDER` runs the attempts that the tuner orders, one by one.
 
-waiting/NAME     the tuner: this attempt is to run; its order is orders/NAME/order.json
-claims/NAME      a job: this attempt is mine. It is created by one job only.
-control/NAME     the tuner: this attempt is to stop
-waiting/closed   the tuner has ended: so do workers that have nothing to do
-workers/JOB      a job has begun
+waiting/NAME     by the tuner: this attempt waits for a worker; its order is orders/NAME/order.json
+claims/NAME      by a job: this job runs the attempt. Only one job can create the file.
+control/NAME     by the tuner: this attempt must stop
+waiting/closed   by the tuner: it has ended, so idle workers end too
+workers/JOB      by a job: it has begun
 
-SIGUSR2  the time limit is near          -> the trial gets its grace and goes on in another job
+SIGUSR2  the time limit is near          -> the trial gets its grace and continues in another job
 SIGTERM  pre-emption, scancel            -> the same
 """
 
@@ -32,40 +32,40 @@ log = logging.getLogger("hpo.slurm.worker")  # also if this module is __main__
 EXPERIMENT, WORKER = "experiment.yaml", "worker.json"
 CLOSED = "closed"
 LOOK_AT_CONTROL = 0.5
-"""Seconds between two looks whether a running attempt is to stop."""
+"""Seconds between two checks whether a running attempt must stop."""
 EAGER, EAGER_LOOK = 3.0, 0.05
-"""So long after an attempt its worker looks for the next one so often: the tuner is just deciding."""
+"""Seconds after an attempt in which a worker looks for the next one more often, and seconds between two such looks."""
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker is told."""
+    """Limits and intervals that the tuner gives to a worker."""
 
     trials: int | None
-    """Attempts after which it ends; None is no limit."""
+    """Number of attempts after which the worker ends; None is no limit."""
     idle_seconds: float
-    """Seconds without an attempt after which it ends."""
+    """Seconds without an attempt after which the worker ends."""
     look_seconds: float
-    """Seconds between two looks for an attempt."""
+    """Seconds between two looks for a waiting attempt."""
 
     def to_json(self) -> bytes:
-        """Return the settings as `from_json` reads them."""
+        """Return the settings as JSON for `from_json`."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> "WorkerSettings":
-        """Return the settings that a text holds."""
+        """Return the settings that `to_json` wrote."""
         return cls(**json.loads(text))
 
 
 class Worker:
-    """Runs attempts in one job.
+    """A process that runs the attempts of one Slurm job.
 
     Args:
-        root: Folder that the tuner and all workers see.
+        root: Folder that the tuner and all workers share.
         work: Folder of this job alone, for the trials' files.
-        job: The job as Slurm names it.
-        node: The machine.
+        job: Slurm's name of the job.
+        node: Name of the machine.
     """
 
     def __init__(self, root: Path, work: Path, job: str, node: str) -> None:
@@ -75,15 +75,15 @@ class Worker:
         self._leaving = False
 
     def leave(self, *_: object) -> None:
-        """End the running attempt, after its trial has had its grace, and take no other."""
+        """Stop the running attempt, after its trial's grace period, and start no other."""
         self._leaving = True
         self._slot.stop()
 
     def run(self) -> None:
-        """Run attempts until there is nothing to do, or the job has to end.
+        """Run attempts until there is nothing to do, or the job must end.
 
         Raises:
-            HPOError: Attempts cannot be run here.
+            HPOError: Attempts cannot be run on this node.
         """
         self._place.write(f"workers/{self._job}", b"")
         taken, idle_since = 0, time.monotonic()
@@ -99,7 +99,7 @@ class Worker:
                     time.sleep(min(EAGER_LOOK if idle < EAGER else 1.0, self._settings.look_seconds))
 
     def _claim(self) -> str | None:
-        """Return an attempt that is now this job's, if one waits."""
+        """Claim a waiting attempt for this job and return its name; None if none waits."""
         names = [item.key.partition("/")[2] for item in self._place.list("waiting/")]
         self._closed = CLOSED in names
         for name in sorted(names):
@@ -119,7 +119,7 @@ class Worker:
 
 
 def main(root: Path) -> int:
-    """Be a worker. Returns the exit code."""
+    """Run a worker in the shared folder and return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     work = Path(tempfile.mkdtemp(prefix=f"hpo-{job}-"))

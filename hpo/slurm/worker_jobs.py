@@ -1,7 +1,7 @@
-"""Slurm jobs as a job service: attempts wait in the shared folder, and as many workers are asked for as they need.
+"""The job service of the Slurm backend: attempts wait in a shared folder, and it submits as many workers as they need.
 
-Slurm knows only workers, which are all alike. Which of them runs an attempt is settled in the folder, where a claim can be
-made only once. So a command that is lost, or given twice, costs an idle worker and nothing else.
+Slurm knows only workers, which are all alike. The folder settles which of them runs an attempt, because a claim can be
+made only once. A submission that is lost or repeated therefore costs an idle worker and nothing else.
 """
 
 import logging
@@ -24,28 +24,28 @@ from hpo.slurm.worker import CLOSED
 log = logging.getLogger(__name__)
 
 LARGEST_ARRAY = 500
-"""Workers of one sbatch: half of what Slurm allows unless it is told otherwise."""
+"""Largest number of workers in one sbatch call: half of Slurm's default limit for an array."""
 FRUITLESS = 2
-"""So many jobs in a row that end before their first word mean that none will get further."""
+"""Number of consecutive jobs that end before their worker starts after which the experiment fails."""
 PENDING_NOTICE = 60.0
-"""Seconds after which it is logged why jobs do not begin."""
+"""Seconds after which hpo logs why jobs have not begun."""
 ENDING = 60.0
-"""Seconds beyond the grace of its trial in which a worker has to end an attempt that is to stop."""
+"""Seconds, beyond the trial's grace period, that a worker has to stop an attempt."""
 
 _CANCELLED = "cancelled"
 _PENDING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED")
 _ALIVE = (*_PENDING, "RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "RESIZING", "STOPPED")
 _NOT_ITS_FAULT = ("CANCELLED", "PREEMPTED", "NODE_FAIL", "DEADLINE", "REVOKED")
 _FULL = re.compile(r"SubmitJob|submit limit|MaxJobCount|temporarily unable|Unable to contact|timed out", re.IGNORECASE)
-"""What sbatch says if there will be room later."""
+"""Errors of sbatch after which a later submission may succeed."""
 
 
 class WorkerJobs:
-    """Workers of one experiment.
+    """The Slurm jobs that run one experiment's attempts.
 
     Args:
-        place: Folder that the tuner and all nodes see.
-        script: The batch script.
+        place: Folder that the tuner and all nodes share.
+        script: Text of the batch script.
         options: Options of sbatch.
         logs: Folder of the workers' output.
         settings: Keys of `conf/backend/slurm.yaml`.
@@ -79,7 +79,7 @@ class WorkerJobs:
     # ------------------------------------------------------------------ the service
 
     def submit(self, requests: Sequence[JobRequest]) -> Iterator[Submitted | Refused]:
-        """See `JobService.submit`: the attempts wait for workers, which are asked for together."""
+        """Queue attempts for workers, and submit all the workers that they need together; see `JobService.submit`."""
         if not self._open:
             self._place.remove([f"waiting/{CLOSED}"])
             self._open = True
@@ -99,7 +99,7 @@ class WorkerJobs:
         yield from answers
 
     def describe(self, jobs: Sequence[str]) -> Mapping[str, JobStatus]:
-        """See `JobService.describe`: one squeue for all, and none if the last was a moment ago."""
+        """Return the states of jobs from one squeue call, or from the last one if that is recent; see `JobService.describe`."""
         if time.monotonic() - self._looked >= self._settings.poll_seconds:
             self._look()
         self._see_claims()
@@ -108,7 +108,7 @@ class WorkerJobs:
         return {job: self._status(job) for job in jobs}
 
     def stop(self, job: str) -> None:
-        """See `JobService.stop`: an attempt that waits is withdrawn, one that runs is ended by its worker."""
+        """Withdraw an attempt that waits, or let its worker stop it; see `JobService.stop`."""
         if self._owner(job) is None and self._place.create(f"claims/{job}", _CANCELLED.encode()):
             self._place.remove([f"waiting/{job}"])
             self._note_claim(job, _CANCELLED)
@@ -123,7 +123,7 @@ class WorkerJobs:
         self._place.remove([f"{kind}/{job}" for kind in ("waiting", "claims", "control")])
 
     def close(self) -> None:
-        """End workers that have nothing to do, and jobs that have not begun."""
+        """Cancel jobs that have not begun, and let idle workers end."""
         if self._open:
             self._place.write(f"waiting/{CLOSED}", b"")
             call("scancel", "--state=PENDING", f"--name={self._name}", f"--user={os.getuid()}", group="backend")
@@ -170,8 +170,8 @@ class WorkerJobs:
         """Ask squeue once for all jobs of the experiment.
 
         Raises:
-            OSError: Nobody answers.
-            HPOError: Jobs end before their first word.
+            OSError: Slurm does not answer.
+            HPOError: Jobs end before their worker starts.
         """
         before = {job for job in {*self._jobs, *self._since_look} if self._is_alive(job)}
         which = ("--noheader", "--array", "--states=all", f"--name={self._name}", f"--user={os.getuid()}")
@@ -204,7 +204,7 @@ class WorkerJobs:
             )
 
     def _note_fruitless(self, before: set[str]) -> None:
-        """Raise HPOError if jobs end, one after the other, before a worker has begun in them."""
+        """Raise HPOError if consecutive jobs end before a worker has started in them."""
         ended = sorted(job for job in before if not self._is_alive(job))
         begun = {item.key.partition("/")[2] for item in self._place.list("workers/")} if ended else set()
         for job in ended:
@@ -225,7 +225,7 @@ class WorkerJobs:
             )
 
     def _ask_for_workers(self) -> None:
-        """Submit jobs for the attempts that no worker will take."""
+        """Submit jobs for the attempts that no existing worker will run."""
         most = self._settings.trials_per_job
         alive = [job for job in {*self._jobs, *self._since_look} if self._is_alive(job)]
         pending = [job for job in alive if job in self._since_look or self._jobs[job] in _PENDING]
@@ -255,7 +255,7 @@ class WorkerJobs:
         log.info("asked Slurm for %d worker(s): job %s", count, number)
 
     def _end_stuck(self) -> None:
-        """Cancel the jobs whose attempts were to stop long ago."""
+        """Cancel jobs whose attempts should have stopped long ago."""
         for name in [name for name, limit in self._stopping.items() if time.monotonic() > limit]:
             del self._stopping[name]
             if (owner := self._owner(name)) is not None and self._is_alive(owner):
