@@ -1,13 +1,13 @@
-"""How a trial's values are written for its program: as words of a command line, environment variables, or a file.
+"""The spelling of a trial's values for its program: as words of a command line, environment variables, or a file.
 
 Each value is written in the benchmark's `argument_style` under its own name, or as its `argument` says:
 
     optimizer.lr      another name, in the style of the benchmark
-    -l, --rate        an option as it stands
+    -l, --rate        an option, written exactly so
     --amp/--no-amp    two options, for true and false
     $LR               an environment variable
-    1                 the first word that is no option
-    layers=           a word of which the value is the rest, as it stands and in no style
+    1                 the first positional argument
+    layers=           a word whose rest is the value, unchanged and in no style
 """
 
 import json
@@ -21,13 +21,13 @@ from hpo.config.yaml_files import override_text
 from hpo.errors import ConfigError
 
 PLACES = ("trial_seed", "checkpoint_dir", "trial_id", "config_file")
-"""Words that stand for something of the trial in `arguments` and `command`, in braces."""
+"""Placeholders for facts of the trial, written in braces in `arguments` and `command`."""
 CONFIG_FILE = "{config_file}"
 _PLACE = re.compile(r"\{(" + "|".join(PLACES) + r")\}")
 
 
 def fill(value: Any, places: Mapping[str, str]) -> Any:
-    """A constant with what stands for the trial put in, inside lists and mappings too. Other braces stay."""
+    """Return a constant with its placeholders replaced, also inside lists and mappings. Other braces stay."""
     if isinstance(value, str):
         return _PLACE.sub(lambda match: places[match[1]], value)
     if isinstance(value, Mapping):
@@ -36,28 +36,28 @@ def fill(value: Any, places: Mapping[str, str]) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A value as it stands on a command line: strings as they are, floats so that they read back equal."""
+    """Return a value as text for a command line: strings unchanged, floats so that they read back equal."""
     return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
 @dataclass
 class Written:
-    """What a program is given."""
+    """The arguments, environment variables and configuration file content that a program is given."""
 
     options: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     placed: dict[int, str] = field(default_factory=dict)
-    """Words that are no options, by their place from 1."""
+    """Positional arguments, by their position from 1."""
     content: dict[str, Any] = field(default_factory=dict)
-    """Of the configuration file, by dotted names."""
+    """Content of the configuration file, by dotted names."""
 
     @property
     def words(self) -> list[str]:
-        """Those that are no options come first."""
+        """Return the words of the command line, positional arguments first."""
         return [self.placed[place] for place in sorted(self.placed)] + self.options
 
     def called_by(self, command: list[str]) -> list[str]:
-        """A whole command line."""
+        """Return the whole command line, which begins with `command`."""
         place = command.index(ARGUMENTS) if ARGUMENTS in command else len(command)
         return [*command[:place], *self.words, *command[place + 1 :]]
 
@@ -66,12 +66,12 @@ def write(values: Mapping[str, Any], spelling: Mapping[str, str], style: Argumen
     """Write values for a program.
 
     Args:
-        values: by their names in the configuration.
-        spelling: the `argument` of those that are written otherwise than by their names.
-        style: of the benchmark.
+        values: Values by their names in the configuration.
+        spelling: The `argument` of each value that is not written under its own name.
+        style: Argument style of the benchmark.
 
     Raises:
-        ConfigError: a value cannot be written so.
+        ConfigError: A value cannot be written in this way.
     """
     written = Written()
     for name, value in values.items():

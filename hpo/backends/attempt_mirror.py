@@ -1,4 +1,4 @@
-"""A running attempt, copied to where its files are not seen: reports as they grow, archives of checkpoints, ends of logs."""
+"""A mirror of a running attempt on another machine or storage: reports as they grow, checkpoint archives, ends of logs."""
 
 import contextlib
 import logging
@@ -17,15 +17,15 @@ from hpo.store.directory import ExperimentDirectory
 log = logging.getLogger(__name__)
 
 LARGEST = 4 << 20
-"""Bytes of a piece."""
+"""Largest number of bytes that is sent as one piece."""
 MOST_OF_A_LOG = 1 << 20
 KEPT = 2
-"""Checkpoints of an attempt."""
+"""Number of checkpoint copies that are kept per attempt."""
 
 
 @contextlib.contextmanager
 def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Do something in a thread, until the event that it is given says that it is over."""
+    """Run a function in a thread while the context lasts; the event that it is given is set when the context ends."""
     over = threading.Event()
     thread = threading.Thread(target=work, args=[over], daemon=True)
     thread.start()
@@ -37,11 +37,11 @@ def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
 
 
 class Stream:
-    """The bytes of an attempt's reports, as they grow: of a channel on standard output only the reports, without prefix.
+    """A reader of an attempt's reports as they grow; of prefixed standard output it returns the reports alone, without prefix.
 
     Args:
-        path: the file.
-        prefixed: it is such a channel.
+        path: File with the reports.
+        prefixed: Whether the file is standard output, in which a prefix marks reports.
     """
 
     def __init__(self, path: Path, *, prefixed: bool) -> None:
@@ -51,7 +51,7 @@ class Stream:
         self._rest = b""
 
     def more(self) -> bytes:
-        """What is new."""
+        """Return the bytes of reports that are new."""
         if not self._path.is_file():
             return b""
         with self._path.open("rb") as file:
@@ -68,36 +68,36 @@ class Stream:
 
 
 class Outlet(Protocol):
-    """Where the copies go."""
+    """The destination of an attempt's copies."""
 
     def send(self, start: int, piece: bytes) -> None:
-        """The bytes of the attempt's reports from `start` on."""
+        """Send a piece of the attempt's reports, which begins at byte `start`."""
 
     def save(self, number: int, position: int, archive: Path) -> str:
-        """Checkpoint `number`, made when there were `position` bytes of reports. Returns a name for it.
+        """Store checkpoint `number`, made when there were `position` bytes of reports. Returns a name for it.
 
         Raises:
-            OSError: it cannot be saved now.
+            OSError: The checkpoint cannot be stored now.
         """
 
     def remove(self, name: str) -> None:
-        """A checkpoint that later ones have replaced."""
+        """Remove a checkpoint that later ones have replaced."""
 
     def leave(self, name: str, content: bytes) -> None:
-        """The end of a log."""
+        """Store the end of a log."""
 
 
 class AttemptMirror:
-    """Copies one attempt.
+    """A copier of one attempt's files to an outlet.
 
     Args:
-        trial_id: whose.
-        attempt: its number.
-        files: where the trial's files are.
-        benchmark: says which of them carries reports.
-        outlet: where the copies go.
-        interval: seconds between two pieces of its reports.
-        sync_seconds: between two copies of the checkpoint.
+        trial_id: Number of the trial.
+        attempt: Number of the attempt.
+        files: Directory with the trial's files.
+        benchmark: Benchmark, which says which file carries reports.
+        outlet: Destination of the copies.
+        interval: Seconds between two pieces of reports.
+        sync_seconds: Seconds between two copies of the checkpoint.
     """
 
     def __init__(
@@ -123,18 +123,18 @@ class AttemptMirror:
         self._whole = True  # the last of them ends a line
         self._next = 0.0
         self.sent = 0
-        """Bytes of reports that are sent."""
+        """Number of bytes of reports that were sent."""
         self.checkpoints: list[tuple[str, int]] = []
-        """(name, bytes) of those that are kept, the latest last."""
+        """Names and sizes in bytes of the checkpoints that are kept, the latest last."""
         self._number = 0
         self._copied: Stamps = stamps(self._checkpoint)  # that it goes on from, if any
 
     def due(self) -> float | None:
-        """Seconds until something may be sent; None where nothing is to be."""
+        """Return the seconds until something may be sent; None if nothing will be."""
         return max(self._next - time.monotonic(), 0.001) if self._pending else None
 
     def follow(self, *, final: bool = False) -> None:
-        """Send what is new, if it is time to."""
+        """Send new reports if the interval has passed."""
         while True:
             self._take_in()
             if not self._pending or not (final or len(self._pending) >= LARGEST or time.monotonic() >= self._next):
@@ -146,7 +146,10 @@ class AttemptMirror:
             self._next = time.monotonic() + self._interval
 
     def _take_in(self) -> int:
-        """Read what is there now. Returns how many bytes of reports lie behind a checkpoint that is made now, all told."""
+        """Read the reports that are there now.
+
+        Returns the total bytes of reports that a checkpoint made now would follow.
+        """
         with self._lock:
             while more := self._stream.more():
                 self._pending += more
@@ -158,22 +161,22 @@ class AttemptMirror:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Copy the checkpoint every so often, in a thread."""
+        """Copy the checkpoint at intervals, in a thread, while the context lasts."""
         with meanwhile(self.copy_checkpoints):
             yield
 
     def copy_checkpoints(self, over: threading.Event) -> None:
-        """Copy the checkpoint every so often, until it is said to be over."""
+        """Copy the checkpoint at intervals until the event `over` is set."""
         while not over.wait(self._sync_seconds):
             self.copy_checkpoint(final=False)
 
     def finish(self) -> list[str]:
-        """The attempt has ended: copy what is left, the checkpoint first. Returns the names of the logs."""
+        """Copy the rest of an attempt that has ended, its checkpoint first. Returns the names of the logs."""
         self.copy_checkpoint(final=True)
         return self.finish_texts()
 
     def finish_texts(self) -> list[str]:
-        """The attempt has ended: copy what is left of its reports, and the ends of its logs. Returns the names of those."""
+        """Copy the remaining reports and the ends of the logs of an attempt that has ended. Returns the names of the logs."""
         logs = []
         self.follow(final=True)
         for name in ("stdout.log", "stderr.log"):
@@ -186,7 +189,10 @@ class AttemptMirror:
         return logs
 
     def copy_checkpoint(self, *, final: bool) -> bool:
-        """Copy what is new. Returns False if that failed, which is logged: a trial may have to resume from an older copy."""
+        """Copy the checkpoint if it is new. Returns False if that failed.
+
+        A failure is logged, because the trial may have to resume from an older copy.
+        """
         archive = self._folder / "checkpoint.tar"
         try:
             packed = pack_whole(self._checkpoint, archive, known=self._copied, reports=[self._reports], final=final)

@@ -1,4 +1,4 @@
-"""Which backend a configuration asks for: a class by its `_target_`, and the options beside it."""
+"""The choice of the backend that a configuration names: a class, by its `_target_`, and its options."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ _NOT_OPTIONS = ("name", "_target_")
 
 
 def backend_of(config: ExperimentConfig) -> tuple[type[Backend], dict[str, Any]]:
-    """The class, and the options that it is opened with.
+    """Return the backend's class, and the options that it is opened with.
 
     Raises:
-        ConfigError: there is no such backend, it is not trusted, or it does not take an option.
+        ConfigError: The class does not exist, is not trusted, or does not accept an option.
     """
     spec = {"_target_": config.backend_target}
     kind = getattr(factory_of("backend", spec, config.trusted_modules, (Backend,)), "func", None)
@@ -32,7 +32,7 @@ def backend_of(config: ExperimentConfig) -> tuple[type[Backend], dict[str, Any]]
 
 
 def check_backend(config: ExperimentConfig) -> None:
-    """Raise ConfigError unless the backend can run the experiment; nothing is started."""
+    """Raise ConfigError if the backend cannot run the experiment; starts nothing."""
     _check(backend_of(config)[0], config)
 
 
@@ -67,7 +67,7 @@ def _check(kind: type[Backend], config: ExperimentConfig) -> None:
 
 
 def check_devices(config: ExperimentConfig) -> None:
-    """Raise ConfigError or BackendError unless this machine has the devices that a trial of the experiment needs."""
+    """Raise ConfigError or BackendError if this machine lacks the devices that a trial of the experiment needs."""
     if backend_of(config)[0].gpus_of_this_machine:
         from hpo.backends.gpus import pool_of_this_machine  # a simulation needs none
 
@@ -75,10 +75,10 @@ def check_devices(config: ExperimentConfig) -> None:
 
 
 def open_backend(config: ExperimentConfig, files: ExperimentDirectory) -> Backend:
-    """The backend of a session.
+    """Open the backend of a session.
 
     Raises:
-        ConfigError, BackendError: it cannot be had.
+        ConfigError, BackendError: The backend is not available.
     """
     kind, options = backend_of(config)
     _check(kind, config)

@@ -1,4 +1,4 @@
-"""What every backend is: it runs attempts of trials and tells what happens to them."""
+"""The base class of backends, which run attempts of trials and report their events."""
 
 import time
 from abc import ABC, abstractmethod
@@ -14,109 +14,112 @@ from hpo.store.directory import ExperimentDirectory
 
 
 class Backend(ABC):
-    """Runs trials. `wait` is the only call that blocks; what it returns is in the order it happened per trial."""
+    """A backend that runs trials.
+
+    `wait` is the only call that blocks; it returns the events of each trial in the order in which they happened.
+    """
 
     repeatable: ClassVar[bool] = False
-    """A session that is lost can be made again just as it was, so that its events need not reach the disk one by one."""
+    """Whether a lost session can be repeated exactly, so that its events need not reach the disk one by one."""
 
     gpus_of_this_machine: ClassVar[bool] = False
-    """Its trials are given them."""
+    """Whether its trials are given GPUs of this machine."""
 
     trials_beside_it: ClassVar[bool] = True
-    """Trials run on the machine of the tuner, so that this needs what they need."""
+    """Whether trials run on the tuner's machine, which then needs all that they need."""
 
     start_up_seconds: ClassVar[float] = 0.0
-    """From the order of an attempt to its script, where that is worth a word."""
+    """Seconds from the order of an attempt to the start of its script; 0 if that is negligible."""
 
     copies_checkpoints: ClassVar[bool] = False
-    """It can give a trial a copy of what another has saved."""
+    """Whether it can give a trial a copy of another trial's checkpoint."""
 
     options: ClassVar[Collection[str] | None] = None
-    """What may stand beside its `_target_`; None: the arguments of what makes it."""
+    """Keys that are accepted besides `_target_`; None for the arguments of the callable that makes the backend."""
 
     extras: ClassVar[Sequence[str]] = ()
-    """Of hpo, that its tuner needs."""
+    """Extras of the package hpo that the tuner needs for this backend."""
 
     reads_code: ClassVar[bool] = False
-    """Attempts read the program from the files that lie here when they start; otherwise it was packed before the session."""
+    """Whether attempts read the program's files here when they start; if not, they were packed before the session."""
 
     code: CodeWatch | None = None
-    """Of a session whose attempts do so: the program's files."""
+    """Watch over the program's files, if attempts read them when they start."""
 
     @classmethod
     def keys_of(cls, config: ExperimentConfig) -> Mapping[str, Any]:
-        """The keys under `backend`, complete for a tuner that a launcher has run elsewhere."""
+        """Return the keys under `backend`, completed for a tuner that a launcher runs on another machine."""
         return config.backend
 
     @classmethod
     def elsewhere(cls, config: ExperimentConfig) -> str | None:
-        """Where trials run, and what is known of it before they do; None where that is the tuner's machine."""
+        """Return a description of the machines that trials run on; None if that is the tuner's machine."""
         return None
 
     @classmethod
     def instance_type(cls, config: ExperimentConfig) -> str | None:
-        """The machine that each attempt has for itself, where it has one that is paid for."""
+        """Return the type of the paid machine that each attempt has for itself, if it has one."""
         return None
 
     @classmethod  # noqa: B027
     def check(cls, config: ExperimentConfig) -> None:
-        """Raise ConfigError unless the experiment can be run; nothing is started."""
+        """Raise ConfigError if the experiment cannot be run; starts nothing."""
 
     @classmethod
     def open(cls, config: ExperimentConfig, files: ExperimentDirectory, *_: Any, **options: Any) -> Self:
-        """The backend of one session of a resolved experiment; unless a subclass says otherwise, made from the options.
+        """Open the backend for one session of a resolved experiment; by default it is made from the options.
 
         Args:
-            config: of the experiment.
-            files: its directory.
-            *_: nothing.
-            **options: what stands beside `_target_`; a subclass names those that it takes.
+            config: Configuration of the experiment.
+            files: The experiment's directory.
+            *_: Nothing.
+            **options: Keys besides `_target_`; a subclass names those that it accepts.
 
         Returns:
-            a backend that is ready to start trials.
+            A backend that is ready to start trials.
 
         Raises:
-            ConfigError, BackendError: it cannot be had.
+            ConfigError, BackendError: The backend is not available.
         """
         return cls(**options)
 
     @property
     def opened(self) -> Mapping[str, Any]:
-        """Stored with the event that the session begins with."""
+        """Facts that are stored with the first event of the session."""
         return {}
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """For metadata.json."""
+        """Facts for metadata.json."""
         return {"backend": type(self).__name__}
 
     def clock(self) -> float:
-        """Monotonic seconds, by which the experiment's time is measured; it stands still while there is no place at all."""
+        """Return the monotonic seconds that measure the experiment's time; the clock stops while no trial can run at all."""
         return time.monotonic()
 
     def wall(self) -> float:
-        """Unix time of what happens now, for the log."""
+        """Return the Unix time of the present moment, for the log."""
         return time.time()
 
     def go_on(self, state: ExperimentState) -> None:  # noqa: B027
-        """Called once before the first `start`: what earlier sessions came to."""
+        """Take in the state that earlier sessions reached; called once, before the first `start`."""
 
     @property
     def capacity(self) -> int | None:
-        """How many trials can run at once, by devices or nodes that are there now; None: as many as there are workers."""
+        """Return how many trials can run at once on the present devices or nodes; None: as many as there are workers."""
         return None
 
     @property
     def waiting_for_capacity(self) -> bool:
-        """May there be more places than there are now? Without any, the experiment then waits and is not over."""
+        """Whether capacity may still grow. If it is 0, the experiment then waits and does not end."""
         return False
 
     @abstractmethod
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
-        """Run an attempt of `trial` up to resource `until`; attempts after the first go on from the checkpoint.
+        """Run an attempt of `trial` up to resource `until`; attempts after the first resume from the checkpoint.
 
         Raises:
-            BackendError: it cannot run anything.
+            BackendError: The backend cannot run anything.
         """
 
     @abstractmethod
@@ -131,14 +134,14 @@ class Backend(ABC):
         """Block until something happens, at most `timeout` seconds; may return early with nothing.
 
         Raises:
-            BackendError: it cannot go on.
+            BackendError: The backend cannot continue.
         """
 
     def attend(self, folder: Path) -> bool:
-        """Have `wait` return with a Knock when a file appears in this folder.
+        """Let `wait` return with a Knock when a file appears in this folder.
 
         Returns:
-            whether it will; if not, whoever wants to know has to look.
+            Whether the backend will do so; if not, the caller has to look into the folder itself.
         """
         return False
 
@@ -147,93 +150,95 @@ class Backend(ABC):
         """Make `wait` return now. May be called from a signal handler."""
 
     def holds(self, trial_id: int) -> bool:
-        """Does a started attempt still wait for a device?"""
+        """Whether a started attempt still waits for a device."""
         return False
 
     def adopt(self, trial: Trial, attempt: int, until: int | None, position: int) -> bool:
-        """Go on with an attempt that an earlier session has started, and that runs whether or not a tuner does.
+        """Take over an attempt that an earlier session has started, if it runs independently of the tuner.
 
         Args:
-            trial: whose.
-            attempt: its number.
-            until: where it ends.
-            position: bytes of its channel that were taken in.
+            trial: Trial of the attempt.
+            attempt: Number of the attempt.
+            until: Resource at which the attempt ends.
+            position: Bytes of its report channel that were taken in.
 
         Returns:
-            whether that is so: what it reports after `position` and its exit are then told by `wait`, as after `start`.
+            Whether it was taken over: `wait` then returns its reports after `position` and its exit, as after `start`.
         """
         return False
 
     def script_digest(self, trial_id: int) -> str | None:
-        """Digest of the script that the last attempt of a trial has compiled; None if only its own process knows."""
+        """Return the digest of the script that a trial's last attempt has compiled; None if only its own process knows it."""
         return None
 
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
-        """What an attempt of an earlier session reported after byte `position` of its channel."""
+        """Return the events that an attempt of an earlier session reported after byte `position` of its channel."""
         return ()
 
     def has_checkpoint(self, trial_id: int) -> bool:
-        """Has a trial saved anything that its next attempt may go on from?"""
+        """Whether a trial has saved something that its next attempt may resume from."""
         return self.checkpoint_bytes(trial_id) > 0
 
     def restores(self, trial_id: int, reached: int) -> Callable[[], int | None]:
-        """What tells, as soon as the attempt that is started next reports, which checkpoint it was given.
+        """Return a function that tells which checkpoint the attempt that is started next was given.
+
+        It is called as soon as that attempt reports.
 
         Args:
-            trial_id: whose attempt.
-            reached: the resource that the trial has reported.
+            trial_id: Trial of the attempt.
+            reached: Resource that the trial has reported.
 
         Returns:
-            a function that returns the resource of that checkpoint, or less if it may be less; None if there was none.
+            A function that returns the resource of that checkpoint, or less if it may be less; None if there was none.
         """
         found = reached if self.has_checkpoint(trial_id) else None
         return lambda: found
 
     def lost_checkpoint(self, trial_id: int) -> bool:
-        """Whether the running attempt may lack what the one before had saved, which is no fault of the script."""
+        """Whether the running attempt may lack the checkpoint of the one before, through no fault of the script."""
         return False
 
     def checkpoint_bytes(self, trial_id: int) -> int:
-        """How much a trial's checkpoint takes."""
+        """Return the size of a trial's checkpoint in bytes."""
         return 0
 
     def forget_checkpoint(self, trial_id: int) -> None:  # noqa: B027
-        """No decision can need the trial's checkpoint any more."""
+        """Release a trial's checkpoint that no decision can need any more."""
 
     def keep_checkpoint(self, trial_id: int, resource: int) -> None:
-        """Keep a copy of what a paused trial has saved, for it may go on; one that is there already is not made again.
+        """Keep a copy of a paused trial's checkpoint, since the trial may resume; an existing copy is not made again.
 
         Args:
-            trial_id: whose.
-            resource: at which it was paused.
+            trial_id: Number of the trial.
+            resource: Resource at which it was paused.
 
         Raises:
-            StoreError: it could not be written; there is no part of it.
+            StoreError: The copy could not be written; no part of it remains.
         """
         raise NotImplementedError(f"{type(self).__name__} copies no checkpoints")
 
     def copy_checkpoint(self, source: int, resource: int | None, trial_id: int) -> None:
-        """Give a trial that has not begun what another has saved.
+        """Give a trial that has not begun a copy of another trial's checkpoint.
 
         Args:
-            source: the other, which is not running.
-            resource: what is kept of that resource; None: what it has now.
-            trial_id: to whom.
+            source: Number of the other trial, which is not running.
+            resource: Resource of the kept checkpoint to copy; None for the current checkpoint.
+            trial_id: Number of the trial that gets the copy.
 
         Raises:
-            StoreError: it could not be written; there is no part of it.
+            StoreError: The copy could not be written; no part of it remains.
         """
         raise NotImplementedError(f"{type(self).__name__} copies no checkpoints")
 
     def kept_checkpoints(self) -> Mapping[tuple[int, int], int]:
-        """What is kept: (trial, resource): bytes."""
+        """Return the sizes in bytes of all kept checkpoints, by (trial, resource)."""
         return {}
 
     def forget_kept(self, trial_id: int, resource: int) -> None:  # noqa: B027
-        """Nobody can go on from there any more."""
+        """Release a kept checkpoint that no trial can resume from any more."""
 
     def kill(self) -> None:  # noqa: B027
         """End all running attempts at once, without grace."""
 
     def close(self) -> None:  # noqa: B027
-        """Release everything; running attempts are ended."""
+        """Release everything and end running attempts."""

@@ -1,10 +1,10 @@
-"""The code that a remote job needs, as one archive whose bytes depend on nothing but its content.
+"""The code that a remote job needs, as one archive whose bytes depend only on its content.
 
 hpo/                  this package, with conf/ and training_scripts/ inside, as in a wheel
-<script's folder>     at the place its relative path names; `program/` for an absolute one
-<a function's folder> what Python is to import it from; of an environment's packages that one alone
+<script's folder>     at its relative path; `program/` for an absolute path
+<a function's folder> the folder that Python imports it from; of installed packages only that package
 <dependency>          each of source_dependencies, importable by its name
-.requirements.txt     what hpo needs and the script's requirements.txt, without torch and torchvision
+.requirements.txt     requirements of hpo and the script's requirements.txt, without torch and torchvision
 """
 
 import gzip
@@ -34,15 +34,15 @@ _OF_AN_ENVIRONMENT = {"site-packages", "dist-packages"}
 
 @dataclass(frozen=True)
 class Bundle:
-    """Files by their names in the archive."""
+    """The files of a remote job, by their names in the archive."""
 
     files: Mapping[str, Path | bytes]
     benchmark: BenchmarkConfig = field(compare=False)
-    """The benchmark with its script where the archive has it."""
+    """Benchmark whose script path is the one in the archive."""
 
     @cached_property
     def digest(self) -> str:
-        """Of names, modes and contents."""
+        """Digest of the files' names, modes and contents."""
         whole = hashlib.blake2b(digest_size=16)
         for name in sorted(self.files):
             data, mode = _content(self.files[name])
@@ -50,7 +50,7 @@ class Bundle:
         return whole.hexdigest()
 
     def packed(self) -> bytes:
-        """The archive, the same bytes each time."""
+        """Return the archive, the same bytes each time."""
         target = io.BytesIO()
         with (
             gzip.GzipFile(fileobj=target, mode="wb", filename="", mtime=0, compresslevel=6) as packed,
@@ -74,19 +74,19 @@ def make_bundle(
     extras: Sequence[str] = (),
     own: bool = True,
 ) -> Bundle:
-    """Find everything a benchmark needs elsewhere. Reads names and sizes, not contents.
+    """Find all files that a benchmark needs on another machine. Reads names and sizes, not contents.
 
     Args:
-        benchmark: what is to run.
-        dependencies: folders or modules besides.
-        exclude: patterns of names that are no code.
-        most_mb: megabytes that it may have.
-        group: what these keys stand under.
-        extras: of hpo, whose requirements are wanted there too.
-        own: hpo itself and what it requires go along.
+        benchmark: Benchmark to run.
+        dependencies: Further folders or modules.
+        exclude: Patterns of file names that are not code.
+        most_mb: Largest size in megabytes.
+        group: Group of the configuration that these keys belong to.
+        extras: Extras of hpo whose requirements are added.
+        own: Whether to add hpo itself and its requirements.
 
     Raises:
-        ConfigError: something is not there, or it is too much.
+        ConfigError: A file is missing, or the bundle is too large.
     """
     collected = _Collected(most_mb, group)
     package = Path(hpo.__file__).parent
@@ -113,7 +113,7 @@ def make_bundle(
 def _add_program(
     collected: "_Collected", benchmark: BenchmarkConfig, exclude: Sequence[str]
 ) -> tuple[BenchmarkConfig, list[str]]:
-    """Add the folder of the program. Returns the benchmark with its place there, and what the program requires."""
+    """Add the program's folder. Returns the benchmark with the program's path in the archive, and its requirements."""
     if benchmark.function is not None:
         return _add_function(collected, benchmark, exclude)
     words = [benchmark.script] if benchmark.script is not None else list(benchmark.command or [])[:2]
@@ -142,7 +142,7 @@ def _add_program(
 def _add_function(
     collected: "_Collected", benchmark: BenchmarkConfig, exclude: Sequence[str]
 ) -> tuple[BenchmarkConfig, list[str]]:
-    """Add what a function is imported from; see `_add_program`."""
+    """Add the folder or package that a function is imported from; see `_add_program`."""
     target = str(benchmark.function)
     found = find_function(target, Path.cwd())
     if found.module is None:
@@ -163,7 +163,7 @@ def _add_function(
 
 
 def _place_of(word: str, found: Path) -> tuple[str, str]:
-    """(folder in the archive, path of the file in the configuration): a relative path stays as it is."""
+    """Return (folder in the archive, path of the file in the configuration); a relative path stays unchanged."""
     path = PurePosixPath(word)
     if path.is_absolute() or word.startswith("~") or ".." in path.parts:
         return "program", f"program/{found.name}"
@@ -172,7 +172,7 @@ def _place_of(word: str, found: Path) -> tuple[str, str]:
 
 @dataclass
 class _Collected:
-    """Files by their names in the archive, as they are found."""
+    """The files found so far, by their names in the archive."""
 
     most_mb: float
     group: str
@@ -180,7 +180,7 @@ class _Collected:
     used: int = 0
 
     def add(self, place: str, source: Path, exclude: Sequence[str] = ()) -> None:
-        """Add a file or folder at `place`. What is there already stays: hpo comes first."""
+        """Add a file or folder at `place`. Files that are already there stay, so hpo is added first."""
         if source.is_file():
             self._take(place, source, source.parent)
             return
@@ -200,7 +200,7 @@ class _Collected:
 
 
 def _walk(folder: Path, exclude: Sequence[str], seen: set[Path]) -> Iterator[Path]:
-    """Regular files, links followed, no folder twice, no virtual environments."""
+    """Yield regular files: follows links, visits no folder twice, skips virtual environments."""
     real = folder.resolve()
     if real in seen or (folder / "pyvenv.cfg").exists():
         return
@@ -216,7 +216,7 @@ def _walk(folder: Path, exclude: Sequence[str], seen: set[Path]) -> Iterator[Pat
 
 
 def _content(source: Path | bytes) -> tuple[bytes, int]:
-    """Bytes, and the mode that matters: executable or not."""
+    """Return a file's bytes, and its mode for the archive: executable or not."""
     if isinstance(source, bytes):
         return source, 0o644
     try:
@@ -228,7 +228,7 @@ def _content(source: Path | bytes) -> tuple[bytes, int]:
 
 
 def own_requirements(extras: Sequence[str] = ()) -> list[str]:
-    """What hpo itself needs, and some of its extras: as its source tree says, the bundle that it came in, or its wheel."""
+    """Return the requirements of hpo and of some extras, from its source tree, the bundle that it came in, or its wheel."""
     source, unpacked = CONF_DIR.parent / "pyproject.toml", CONF_DIR.parents[1] / REQUIREMENTS
     if source.is_file():
         import tomllib
@@ -249,7 +249,7 @@ def own_requirements(extras: Sequence[str] = ()) -> list[str]:
 
 
 def _requirements_of(package: str) -> Iterator[str]:
-    """What an installed package requires, but for hpo itself and what the image has."""
+    """Yield the requirements of an installed package, except hpo itself and packages that the image has."""
     from importlib import metadata
 
     for distribution in metadata.packages_distributions().get(package, ()):
@@ -259,7 +259,7 @@ def _requirements_of(package: str) -> Iterator[str]:
 
 
 def _requirements_beside(folder: Path, place: str) -> Iterator[str]:
-    """The lines of a program's requirements.txt; files that it names are found where the archive has them."""
+    """Yield the lines of a program's requirements.txt, with the files that it names at their paths in the archive."""
     if not (folder / "requirements.txt").is_file():
         return
     text = (folder / "requirements.txt").read_text().replace("\\\n", " ")
@@ -274,6 +274,6 @@ def _requirements_beside(folder: Path, place: str) -> Iterator[str]:
 
 
 def _project(line: str) -> str:
-    """The normalised name of the project that a requirement names."""
+    """Return the normalised name of the project that a requirement names."""
     found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line.strip())
     return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""

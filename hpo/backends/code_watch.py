@@ -1,4 +1,4 @@
-"""The code that attempts run, looked at before each of them; a file is read again only when it has changed."""
+"""A watch over the code that attempts run, checked before each of them; a file is read again only if it has changed."""
 
 import hashlib
 import os
@@ -13,22 +13,22 @@ from hpo.host.child import is_settled, signature_of
 
 
 class _Read(NamedTuple):
-    """A file when it was read."""
+    """A file's state at the time it was read."""
 
     signature: tuple[int, ...] | None
     digest: str | None
-    """None if it cannot be read."""
+    """Digest of the content; None if the file cannot be read."""
     settled: bool
-    """Any later change of the file would change its signature."""
+    """Whether any later change of the file would change its signature."""
 
 
 class CodeWatch:
-    """A script and the sources beside it.
+    """A watch over a script and the sources beside it.
 
     Args:
-        script: the program's file.
-        tracked: names of files under version control in its folder, relative to it.
-        facts: what else is recorded of the code.
+        script: The program's file.
+        tracked: Names of files under version control in its folder, relative to it.
+        facts: Further facts that are recorded with the code.
     """
 
     def __init__(self, script: Path, tracked: Collection[str] = (), facts: Mapping[str, Any] | None = None) -> None:
@@ -37,7 +37,7 @@ class CodeWatch:
         self._facts = dict(facts or {})
         self._read = {str(script): _read(str(script))}
         self.touched: list[tuple[str, bool]] = []
-        """For each file that a look has found written to or replaced: its name, and whether its content had changed."""
+        """Name of each file that was found rewritten or replaced, and whether its content had changed."""
         files = files_beside(script.parent)
         self._whole = files is not None
         digests = {self._name(path): self._digest(path) for path in map(str, files or ())}
@@ -45,10 +45,10 @@ class CodeWatch:
         self._read = {path: read for path, read in self._read.items() if self._name(path) in {script.name, *sources}}
         whole = hashlib.blake2b(repr(sorted(digests.items())).encode(), digest_size=8).hexdigest()
         self.code = self._described(sources if self._whole else None, whole if self._whole else None)
-        """The version that the last look has found: a new object for each change."""
+        """Version of the code at the last look: a new object for each change."""
 
     def look(self) -> Mapping[str, Any]:
-        """Look at the files and return the version that is there now."""
+        """Look at the files and return the version of the code that is there now."""
         try:
             touched = [path for path, read in self._read.items() if not read.settled or _differs(read, os.stat(path))]  # noqa: PTH116
         except OSError:  # one is gone
@@ -68,11 +68,11 @@ class CodeWatch:
 
     @property
     def script_signature(self) -> tuple[int, ...] | None:
-        """What identifies the content of the script that the last look has found."""
+        """Return a signature that identifies the script's content at the last look."""
         return self._read[str(self.script)].signature
 
     def _sources(self) -> dict[str, str | None]:
-        """Digests by name, those of new files included. A folder that has become large keeps the files that are known."""
+        """Return digests by file name, new files included. If the folder has grown too large, only known files are read."""
         found = map(str, files_beside(self.script.parent) or ())
         new = [path for path in found if is_source(self._name(path), self.script.name, self._tracked)]
         for path in new:
@@ -111,7 +111,7 @@ def _read(path: str) -> _Read:
 
 
 def _differs(read: _Read, status: os.stat_result) -> bool:
-    """Whether a file was changed or replaced: the kernel alone sets the time of the last change."""
+    """Whether a file was changed or replaced, judged by the change time, which only the kernel sets."""
     signature = read.signature
     return signature is None or signature[1] != status.st_ctime_ns or signature[3] != status.st_ino
 

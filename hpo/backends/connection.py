@@ -1,4 +1,4 @@
-"""The tuner's side of a trial host: the process, and the socket on which orders go and exits come, in lines of JSON."""
+"""The tuner's connection to a trial host: the process, and a socket that carries orders and exits as lines of JSON."""
 
 import contextlib
 import logging
@@ -16,17 +16,17 @@ log = logging.getLogger(__name__)
 
 
 class HostConnection(JsonLines):
-    """A host that has been started.
+    """A connection to a trial host, which it starts.
 
     Args:
-        mark: what its processes carry.
-        grace: seconds between SIGTERM and SIGKILL of trials that are left when it ends.
-        preload: modules that it imports before the first trial.
-        log_file: gets its standard error.
-        environment: of the host.
+        mark: Mark that the host's processes carry.
+        grace: Seconds between SIGTERM and SIGKILL of trials that still run when the host ends.
+        preload: Modules that the host imports before the first trial.
+        log_file: File that gets the host's standard error.
+        environment: Environment of the host.
 
     Raises:
-        BackendError: it cannot be started.
+        BackendError: The host cannot be started.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class HostConnection(JsonLines):
             )
 
     def receive(self) -> list[dict[str, Any]] | None:
-        """What it has to say that is not for the log; None when it is gone, which is."""
+        """Return the host's messages, after logging those meant for the log; None when the host has ended, which is logged."""
         messages = super().receive()
         if messages is not None:
             for message in messages:
@@ -54,7 +54,7 @@ class HostConnection(JsonLines):
         return None
 
     def end(self, limit: float) -> None:
-        """Have it end what still runs, and wait up to `limit` seconds for it; then all is killed."""
+        """Let the host end what still runs and wait up to `limit` seconds for it; then kill everything."""
         self.close()
         try:
             self.process.wait(limit)
@@ -68,7 +68,7 @@ class HostConnection(JsonLines):
 
 
 def _say(preloaded: Sequence[str], left_out: Mapping[str, str]) -> None:
-    """What came of `preload=auto`, in one line."""
+    """Log the outcome of `preload=auto` in one line."""
     line = f"preload=auto: {', '.join(preloaded) or 'nothing'} imported once for all trials"
     if left_out:
         line += "; left out: " + ", ".join(f"{module} ({why})" for module, why in left_out.items())

@@ -1,4 +1,4 @@
-"""Which program a benchmark names, and where it is."""
+"""The search for the program that a benchmark names."""
 
 import os
 import shutil
@@ -17,10 +17,10 @@ MOST_BYTES = 16_000_000
 
 
 def find_program(benchmark: BenchmarkConfig) -> list[str]:
-    """The start of the argument list, with absolute paths.
+    """Return the start of the argument list, with absolute paths.
 
     Raises:
-        ConfigError: it is not there or not executable.
+        ConfigError: The program does not exist or is not executable.
     """
     if benchmark.function is not None:
         return [sys.executable, function_process.__file__]
@@ -41,7 +41,7 @@ def find_program(benchmark: BenchmarkConfig) -> list[str]:
 
 
 def _no_such_script(script: str) -> str:
-    """Why it is none, and what may be meant: a function, a module or a command line are often written in its place."""
+    """Return why a name is not a script, and what may be meant: often a function, a module or a command line."""
     words = script.split()
     if len(words) > 1 and any(find_file(word) for word in words):
         return f"it is a command line; write benchmark.command=[{','.join(words)}]"
@@ -69,19 +69,22 @@ def _find_command(command: list[str]) -> list[str]:
 
 
 def find_file(name: str) -> Path | None:
-    """`name` if absolute, else in the working directory, else beside the configuration groups."""
+    """Return the path of a file: `name` if absolute, else in the working directory, else beside the configuration groups."""
     places = (base / Path(name).expanduser() for base in (Path.cwd(), CONF_DIR.parent))
     return next((path.absolute() for path in places if path.is_file()), None)
 
 
 def is_this_python(program: str) -> bool:
-    """Is a fork of this process what the program is? Another environment is another folder, though links lead to one file."""
+    """Whether a program is the Python of this process, so that a fork can replace it.
+
+    Environments are compared by their folders, since links in several of them may lead to one file.
+    """
     given, ours = Path(program), Path(sys.executable)
     return given.parent == ours.parent and given.resolve() == ours.resolve()
 
 
 def files_beside(folder: Path) -> list[Path] | None:
-    """Files from `folder` down that may be code, in order; None where there are too many, or they are too large."""
+    """Return the files below `folder` that may be code, in order; None if they are too many or too large."""
     found: list[Path] = []
     ahead, seen, size = [folder], 0, 0
     while ahead:

@@ -1,4 +1,4 @@
-"""Why an attempt ended badly, as far as its last words and the kernel tell: out of memory, out of disk, its own fault."""
+"""The cause of a failed attempt, from its last output and the kernel: out of memory, out of disk, its own fault."""
 
 import errno
 import logging
@@ -18,7 +18,7 @@ from hpo.store.experiment_paths import from_here
 log = logging.getLogger(__name__)
 
 LINES = 20
-"""Of a log that are kept as its last words."""
+"""Number of lines at the end of a log that are kept."""
 _PACKAGE = Path(__file__).absolute().parents[1]
 _NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
@@ -28,14 +28,14 @@ _NO_MEMORY = re.compile(
     r"^fatal error: .*out of memory",
     re.MULTILINE,
 )
-"""What Python, NumPy, torch, JAX, TensorFlow, C++, Java and Go programs say."""
+"""Out-of-memory messages of Python, NumPy, torch, JAX, TensorFlow, C++, Java and Go programs."""
 
 _KILLED = re.compile(r"killed by signal: Killed|exit(ed with)? code -9|SIGKILL")
-"""What a program says whose worker was killed."""
+"""Messages of a program whose worker process was killed."""
 
 
 def oom_kills() -> int:
-    """How many processes the kernel has killed for want of memory since it started; 0 where it does not count them."""
+    """Return how many processes the kernel has killed for lack of memory since it started; 0 if it does not count them."""
     try:
         with open("/proc/vmstat", "rb") as file:  # noqa: PTH123
             found = re.search(rb"^oom_kill (\d+)$", file.read(), re.MULTILINE)
@@ -45,12 +45,12 @@ def oom_kills() -> int:
 
 
 def ran_out_of_memory(number: int | None, error: str, kills_before: int) -> bool:
-    """Did an attempt end because memory was used up: by its own account, or by the kernel's hand?
+    """Whether an attempt ended because memory was used up, by its own message or by the kernel.
 
     Args:
-        number: the signal that ended it.
-        error: the end of its standard error.
-        kills_before: `oom_kills` when it began.
+        number: Signal that ended the attempt.
+        error: End of its standard error.
+        kills_before: Result of `oom_kills` when it began.
     """
     if _NO_MEMORY.search(error):
         return True
@@ -58,10 +58,10 @@ def ran_out_of_memory(number: int | None, error: str, kills_before: int) -> bool
 
 
 def check_disk(folder: Path, trial_id: int, error: str) -> None:
-    """A trial that ended because the disk is full, or its folder gone, says nothing of its configuration.
+    """Raise BackendError if a trial ended for lack of disk space or of its folder, which is no fault of its configuration.
 
     Raises:
-        BackendError: that is so.
+        BackendError: The disk is full, or the folder is gone.
     """
     if not folder.is_dir():
         raise BackendError(str(gone_as_sentence(folder)))
@@ -85,22 +85,22 @@ def ending(
     own: Sequence[Path],
     directory: Path,
 ) -> Exit:
-    """The end of an attempt, and what its standard error says of it.
+    """Return the exit of an attempt, with the cause that its standard error shows.
 
     Args:
-        trial_id: of the trial.
-        attempt: its number.
-        code: how the process ended; None where a signal ended it.
-        number: that signal.
-        usage: of the machine.
-        error: why it could not be started.
-        stderr: its log.
-        kills_before: `oom_kills` when it began.
-        own: folders with the user's own code.
-        directory: of the experiment.
+        trial_id: Number of the trial.
+        attempt: Number of the attempt.
+        code: Exit code of the process; None if a signal ended it.
+        number: That signal.
+        usage: Resource usage of the attempt.
+        error: Why it could not be started.
+        stderr: Log of its standard error.
+        kills_before: Result of `oom_kills` when it began.
+        own: Folders with the user's own code.
+        directory: The experiment's directory.
 
     Raises:
-        BackendError: it ended because the disk is full.
+        BackendError: The attempt ended because the disk is full.
     """
     where, said = None, error or ""
     deleted = error is None and not stderr.parent.is_dir()
@@ -133,15 +133,15 @@ def ending(
 _FRAME = re.compile(r'^ *File "(.+?)", line (\d+)', re.MULTILINE)
 _SYNTAX = re.compile(r"^(SyntaxError|IndentationError|TabError): ", re.MULTILINE)
 _TRACEBACK = 200_000
-"""Bytes of a log in which the beginning of its last traceback is looked for: libraries call themselves a hundred times."""
+"""Bytes at the end of a log that are searched for its last traceback, since libraries add many frames."""
 
 
 def line_of_script(stderr: Path, own: Sequence[Path]) -> str | None:
-    """`train.py:17`, the line of the user's own code that was at work when Python's last exception was raised.
+    """Return the line of the user's own code that raised Python's last exception, such as `train.py:17`.
 
     Args:
-        stderr: the log.
-        own: folders with the user's code; a file is named as it is seen from the first that has it.
+        stderr: Log of standard error.
+        own: Folders with the user's code; a file is named relative to the first folder that contains it.
     """
     text = without_launcher(last_lines(stderr, lines=_TRACEBACK, most=_TRACEBACK))
     _, found, traceback = text.rpartition("Traceback (most recent call last)")
@@ -157,7 +157,7 @@ def line_of_script(stderr: Path, own: Sequence[Path]) -> str | None:
 
 
 def last_lines(path: Path, lines: int = LINES, most: int = 8000) -> str:
-    """The last lines of a text file, whatever is in it."""
+    """Return the last lines of a text file, whatever its encoding."""
     try:
         with path.open("rb") as file:
             file.seek(max(os.fstat(file.fileno()).st_size - most, 0))

@@ -1,4 +1,4 @@
-"""Which report files have grown: the kernel says so (inotify), and where it will not, they are looked at now and then."""
+"""Detection of report files that have grown, by inotify or, if the kernel offers no watch, by looking at intervals."""
 
 import contextlib
 import logging
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class GrowingFiles:
-    """Files by keys. Those that the kernel has no watch left for are taken to have grown every quarter of a second."""
+    """Watched files, by keys. Files without a kernel watch count as grown every quarter of a second."""
 
     def __init__(self) -> None:
         self._inotify = open_inotify(f"reports are looked for every {_FALLBACK_INTERVAL:.2f} s")
@@ -20,16 +20,16 @@ class GrowingFiles:
         self._watches: dict[int, int] = {}  # key -> watch
         self._folders: dict[int, Path] = {}  # watch -> folder
         self.unwatched: set[int] = set()
-        """Keys of files that have to be looked at."""
+        """Keys of files without a kernel watch, which have to be looked at."""
         self._refused = self._inotify is None
 
     @property
     def descriptor(self) -> int | None:
-        """Becomes readable when a file grows; None where the kernel says nothing."""
+        """Descriptor that becomes readable when a file grows; None without inotify."""
         return None if self._inotify is None else int(self._inotify.fileno())
 
     def add(self, path: Path, key: int) -> None:
-        """Look after a file that exists."""
+        """Watch a file that exists."""
         if self._inotify is not None:
             try:
                 watch = self._inotify.add_watch(path, MODIFY)
@@ -43,10 +43,10 @@ class GrowingFiles:
         self.unwatched.add(key)
 
     def add_folder(self, path: Path, key: int) -> bool:
-        """Look after a folder in which files appear. If it is removed, it is made again.
+        """Watch a folder in which files appear. If it is removed, it is created again.
 
         Returns:
-            whether the kernel will tell of them.
+            Whether the kernel will report new files.
         """
         if self._inotify is None:
             return False
@@ -59,7 +59,7 @@ class GrowingFiles:
         return True
 
     def _look_after_again(self, watch: int) -> None:
-        """A folder has been removed, or has got another name."""
+        """Create and watch a folder again after it was removed or renamed."""
         path, key = self._folders.pop(watch), self._keys.pop(watch)
         with contextlib.suppress(OSError):  # it went with the folder
             self._inotify.rm_watch(watch)
@@ -69,7 +69,7 @@ class GrowingFiles:
             log.warning("%s: is gone and cannot be made again; nothing that is left there is seen", path)
 
     def remove(self, key: int) -> None:
-        """Look after it no more."""
+        """Stop watching a file."""
         self.unwatched.discard(key)
         watch = self._watches.pop(key, None)
         if watch is not None and self._inotify is not None:
@@ -78,13 +78,13 @@ class GrowingFiles:
                 self._inotify.rm_watch(watch)
 
     def shorten(self, timeout: float | None) -> float | None:
-        """A time to sleep, cut at when files have to be looked at."""
+        """Return a timeout, shortened to the time at which files without a watch must be looked at."""
         if not self.unwatched:
             return timeout
         return _FALLBACK_INTERVAL if timeout is None else min(_FALLBACK_INTERVAL, timeout)
 
     def grown(self) -> list[int]:
-        """Keys of what the kernel says has grown."""
+        """Return the keys of files that have grown according to the kernel."""
         if self._inotify is None:
             return []
         events = self._inotify.read(timeout=0)
@@ -96,6 +96,6 @@ class GrowingFiles:
         return found
 
     def close(self) -> None:
-        """Forget all."""
+        """Stop watching all files."""
         if self._inotify is not None:
             self._inotify.close()

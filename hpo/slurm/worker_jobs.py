@@ -45,7 +45,7 @@ class WorkerJobs:
 
     Args:
         place: Folder that the tuner and all nodes share.
-        script: Text of the batch script.
+        script: File of the batch script.
         options: Options of sbatch.
         logs: Folder of the workers' output.
         settings: Keys of `conf/backend/slurm.yaml`.
