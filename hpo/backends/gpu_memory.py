@@ -1,15 +1,15 @@
-"""GPU memory that outlives its trial: a device is handed out again when nothing of an ended trial holds memory on it.
+"""GPU memory that outlives its trial: a device is reused only when no ended trial still holds memory on it.
 
-The kernel can be done with a process before the driver is. NVML tells which pids a device still lists, where nvidia-ml-py
-is installed; it offers no event, so the list is read when a device is about to be handed out. A clean device is preferred.
-Where none is clean, the trial waits in the backend, whose `wait` looks again every 50 ms and goes on reading reports.
+The kernel can finish with a process before the driver does. If nvidia-ml-py is installed, NVML lists the pids on a device;
+it offers no event, so the list is read when a device is about to be handed out. A clean device is preferred.
+If none is clean, the trial waits in the backend, whose `wait` looks again every 50 ms and keeps reading reports.
 
-Whose is a listed pid? A living process is ours by its mark (see marks) if its attempt has ended. A pid of no process is
-ours if it was seen with a mark before: devices are looked at when a trial is stopped, and now and then when it reports.
-On a machine's own pid namespace it is also ours if it came after the device was handed out. All others are foreign and
-block nothing. In a container NVML lists host pids, translated pids or none, by driver and set-up: what is unknown there is
-taken as foreign, so that with host pids a device is handed out at once, as without NVML. Device numbers are taken as NVML
-counts them (CUDA_DEVICE_ORDER=PCI_BUS_ID).
+A listed pid belongs to this experiment in these cases. A living process: by its mark (see marks), if its attempt has
+ended. A pid without a process: if it was seen with a mark before; devices are looked at when a trial is stopped, and at
+intervals when it reports. In the machine's own pid namespace also if it came after the device was handed out. All others
+are foreign and block nothing. In a container NVML lists host pids, translated pids or none, depending on driver and set-up:
+unknown pids count as foreign there, so that with host pids a device is handed out at once, as without NVML. Device numbers
+are those of NVML (CUDA_DEVICE_ORDER=PCI_BUS_ID).
 """
 
 import contextlib
@@ -25,14 +25,14 @@ from hpo.errors import BackendError
 from hpo.host.process_marks import experiment_of, get_mark
 
 PATIENCE = 30.0
-"""Seconds from the first look that finds a device not free until it goes into quarantine."""
+"""Seconds from the first look that finds a device not free until it is quarantined."""
 _SOON = 0.05
 _SELDOM = 5.0
-"""Seconds between looks at devices in quarantine while a trial has none."""
+"""Seconds between looks at quarantined devices while a trial waits for one."""
 _LOOK_INTERVAL = 10.0
 """Seconds between looks at the devices of a trial that reports."""
 _INITIAL_NAMESPACE = "pid:[4026531836]"
-"""The kernel gives this number to the pid namespace that all others lie in: no process is hidden there."""
+"""The kernel's number for the initial pid namespace, in which no process is hidden."""
 
 log = logging.getLogger(__name__)
 
@@ -40,22 +40,23 @@ log = logging.getLogger(__name__)
 @dataclass(slots=True)
 class _Device:
     owner: int | None = None
-    """The trial that has or had it, in this session."""
+    """Trial that has or had the device in this session."""
     dirty_since: float | None = None
-    """When it was first found not to be free, if it was at the last look."""
+    """Time at which the device was first found not to be free, if it was not free at the last look."""
     before: frozenset[int] = frozenset()
-    """Pids that were listed when the owner got it."""
+    """Pids that were listed when the owner got the device."""
     known: set[int] = field(default_factory=set)
-    """Pids that were seen to be of this experiment."""
+    """Pids that are known to belong to this experiment."""
 
 
 class CleanGpus:
-    """Hands out the devices of a pool, each when its memory is free.
+    """A pool that hands out each device only when its memory is free.
 
     Args:
-        pool: the devices.
-        mark: of the experiment. Living processes of an earlier session are noticed now: call this before they are swept.
-        alone: no trial of whatever experiment may share the devices.
+        pool: Devices.
+        mark: Mark of the experiment. Living processes of an earlier session are recorded now, so create this object before
+            they are swept.
+        alone: Whether no trial of any experiment may share the devices.
     """
 
     def __init__(self, pool: GpuPool, mark: int, *, alone: bool = False) -> None:
@@ -73,14 +74,14 @@ class CleanGpus:
 
     @property
     def capacity(self) -> int | None:
-        """How many trials fit at once on devices that are not in quarantine; None where trials need no device."""
+        """Return how many trials fit at once on devices that are not quarantined; None if trials need no device."""
         return self._pool.capacity
 
     def acquire(self, trial_id: int, mark: int) -> list[str] | None:
-        """Devices for an attempt with this mark; None: not yet, ask again when it is `due`.
+        """Return devices for an attempt with this mark; None if it must wait until they are `due`.
 
         Raises:
-            BackendError: too many trials were started, or too few devices are left for a single one.
+            BackendError: Too many trials were started, or too few devices are left for a single one.
         """
         self._ask_at = math.inf
         if self._nvml is None:
@@ -108,7 +109,7 @@ class CleanGpus:
         return taken
 
     def release(self, trial_id: int) -> None:
-        """All processes of the trial's attempt are gone."""
+        """Release the trial's devices, once all processes of its attempt are gone."""
         self._pool.release(trial_id)
         self._attempts.pop(trial_id, None)
         self._look_at.pop(trial_id, None)
@@ -117,7 +118,7 @@ class CleanGpus:
             self._is_clean(name)
 
     def learn_pids(self, trial_id: int, *, at_once: bool = False) -> None:
-        """Learn the pids of a running trial's processes from its devices; they cannot be told when they are gone."""
+        """Record the pids of a running trial's processes from its devices, since they cannot be attributed after their end."""
         if trial_id not in self._attempts or (not at_once and time.monotonic() < self._look_at[trial_id]):
             return
         self._look_at[trial_id] = time.monotonic() + _LOOK_INTERVAL
@@ -127,18 +128,18 @@ class CleanGpus:
 
     @property
     def due(self) -> bool:
-        """May a trial that waits get devices now?"""
+        """Whether a trial that waits may get devices now."""
         return time.monotonic() >= self._ask_at
 
     def shorten(self, timeout: float | None) -> float | None:
-        """A time to sleep, cut at when it is `due`."""
+        """Return a timeout, shortened to the time at which devices are `due`."""
         left = max(self._ask_at - time.monotonic(), 0.0)
         return timeout if left == math.inf else left if timeout is None else min(left, timeout)
 
     # ------------------------------------------------------------------ what is listed
 
     def _is_clean(self, name: str) -> bool:
-        """May this free device be used? Puts it into quarantine, and takes it out again."""
+        """Return whether this free device may be used; puts it into quarantine or takes it out."""
         device, holders = self._devices[name], self._holders(name)
         if not holders:
             device.dirty_since = None
@@ -166,7 +167,7 @@ class CleanGpus:
         return False
 
     def _holders(self, name: str) -> set[int]:
-        """Listed pids of this experiment's ended attempts."""
+        """Return the listed pids that belong to ended attempts of this experiment."""
         device, found = self._devices[name], set()
         for pid in self._listed(name):
             if (mark := get_mark(pid)) is not None:
@@ -182,7 +183,7 @@ class CleanGpus:
         return mark is not None and (self._alone or experiment_of(mark) == self._mark)
 
     def _listed(self, name: str) -> set[int]:
-        """Pids that NVML lists on a device."""
+        """Return the pids that NVML lists on a device."""
         library = self._nvml
         if library is None:
             return set()
@@ -196,13 +197,13 @@ class CleanGpus:
 
 
 def _what(pids: set[int], owner: int | None) -> str:
-    """In words: which processes, and of which trial."""
+    """Describe in words which processes hold a device, and of which trial."""
     of = f" of trial {owner}" if owner is not None else ""
     return f"process{'es' if len(pids) > 1 else ''} {', '.join(map(str, sorted(pids)))}{of}"
 
 
 def _exists(pid: int) -> bool:
-    """Is there a process with this number, of whomever?"""
+    """Whether a process with this pid exists, whoever owns it."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -213,7 +214,7 @@ def _exists(pid: int) -> bool:
 
 
 def _sees_all_processes() -> bool:
-    """Is this the machine's own pid namespace, in which a pid of no process is a process that has ended?"""
+    """Whether this is the machine's own pid namespace, in which a pid without a process means that the process has ended."""
     with contextlib.suppress(OSError):  # no /proc: it is not known
         return str(Path("/proc/self/ns/pid").readlink()) == _INITIAL_NAMESPACE
     return False

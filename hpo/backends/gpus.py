@@ -1,4 +1,4 @@
-"""GPUs: which there are, and who has which. A trial gets whole devices; nobody shares one."""
+"""The machine's GPUs and their allocation. A trial gets whole devices; no two trials share one."""
 
 import contextlib
 import os
@@ -12,12 +12,12 @@ from hpo.errors import BackendError, ConfigError
 
 
 def visible_gpus(gpus_to_use: Sequence[int] | None = None) -> list[str]:
-    """The devices an experiment may use, as CUDA_VISIBLE_DEVICES names them.
+    """Return the devices that an experiment may use, as CUDA_VISIBLE_DEVICES names them.
 
-    An inherited CUDA_VISIBLE_DEVICES restricts them, `gpus_to_use` further.
+    An inherited CUDA_VISIBLE_DEVICES restricts them, and `gpus_to_use` restricts them further.
 
     Raises:
-        ConfigError: `gpus_to_use` names a device twice or one that is not there.
+        ConfigError: `gpus_to_use` names a device twice, or one that does not exist.
     """
     if (inherited := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         devices = [name.strip() for name in inherited.split(",") if name.strip() and name.strip() != "-1"]
@@ -39,7 +39,7 @@ def visible_gpus(gpus_to_use: Sequence[int] | None = None) -> list[str]:
 
 
 def nvml() -> Any:
-    """The module nvidia-ml-py, ready to be asked; None where it is not installed or there is no driver."""
+    """Return the initialised module of nvidia-ml-py; None if it is not installed or there is no driver."""
     try:
         import pynvml
 
@@ -52,12 +52,12 @@ def nvml() -> Any:
 
 
 def handle(library: Any, name: str) -> Any:
-    """NVML's handle of a device, by its number or UUID."""
+    """Return NVML's handle of a device, by its number or UUID."""
     return library.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else library.nvmlDeviceGetHandleByUUID(name)
 
 
 def _count() -> int:
-    """Number of NVIDIA GPUs: by nvidia-ml-py where installed, else by nvidia-smi. No CUDA context is made."""
+    """Return the number of NVIDIA GPUs, from nvidia-ml-py if installed, else from nvidia-smi. Creates no CUDA context."""
     if (library := nvml()) is not None:
         with contextlib.suppress(library.NVMLError):
             return int(library.nvmlDeviceGetCount())
@@ -72,7 +72,7 @@ def _count() -> int:
 
 
 def gpu_use(devices: Sequence[str]) -> dict[str, int]:
-    """Percent of the last moment that each device of this machine was busy, as far as nvidia-ml-py can tell."""
+    """Return the recent utilisation in percent of each device of this machine for which nvidia-ml-py reports one."""
     library = nvml()
     if library is None:
         return {}
@@ -85,20 +85,20 @@ def gpu_use(devices: Sequence[str]) -> dict[str, int]:
 
 @dataclass
 class GpuPool:
-    """Free devices, and who holds the others.
+    """A pool of devices that records which trial holds which.
 
     Args:
-        devices: names as for CUDA_VISIBLE_DEVICES.
-        per_trial: devices a trial gets, 0 for none.
+        devices: Names as for CUDA_VISIBLE_DEVICES.
+        per_trial: Number of devices per trial, 0 for none.
 
     Raises:
-        BackendError: a single trial would not fit.
+        BackendError: There are too few devices for a single trial.
     """
 
     devices: Sequence[str]
     per_trial: int
     quarantined: set[str] = field(init=False, default_factory=set)
-    """Free devices that are not to be used; whoever puts them here does not ask for them."""
+    """Free devices that must not be used; the code that puts devices here does not ask for them."""
     _free: list[str] = field(init=False)
     _held: dict[int, list[str]] = field(init=False, default_factory=dict)
 
@@ -113,16 +113,16 @@ class GpuPool:
 
     @property
     def capacity(self) -> int | None:
-        """How many trials fit at once; None where trials need no device."""
+        """Return how many trials fit at once; None if trials need no device."""
         return (len(self.devices) - len(self.quarantined)) // self.per_trial if self.per_trial else None
 
     @property
     def free(self) -> tuple[str, ...]:
-        """Devices that nobody holds, those first that have been free longest."""
+        """Devices that no trial holds, the longest free first."""
         return tuple(self._free)
 
     def acquire(self, owner: int, among: Sequence[str] | None = None) -> list[str]:
-        """Devices for `owner`, those that have been free longest, or the first of `among`, which are free."""
+        """Allocate devices to `owner` and return them: the longest free, or the first of `among`, which must be free."""
         taken = list(self._free if among is None else among)[: self.per_trial]
         if len(taken) < self.per_trial:
             raise BackendError(f"no {self.per_trial} free GPU(s) for trial {owner}: the tuner started too many trials")
@@ -131,15 +131,15 @@ class GpuPool:
         return taken
 
     def release(self, owner: int) -> None:
-        """Everything `owner` held is free again."""
+        """Free all devices that `owner` held."""
         self._free += self._held.pop(owner, [])
 
 
 def pool_of_this_machine(per_trial: int, gpus_to_use: Sequence[int] | None) -> GpuPool:
-    """The devices of this machine that trials may have; nothing is looked for where they need none.
+    """Return a pool of this machine's devices for trials; looks for none if trials need none.
 
     Raises:
-        ConfigError: `gpus_to_use` names what is not there.
-        BackendError: there are too few for one trial.
+        ConfigError: `gpus_to_use` names a device that does not exist.
+        BackendError: There are too few devices for one trial.
     """
     return GpuPool(visible_gpus(gpus_to_use) if per_trial else [], per_trial)

@@ -1,4 +1,4 @@
-"""A conversation with a process in lines of JSON, over a socket pair."""
+"""Communication with a process in lines of JSON, over a socket pair."""
 
 import contextlib
 import json
@@ -8,26 +8,26 @@ from typing import Any
 
 
 class JsonLines:
-    """This side of it. Whoever has made the other end gives it to the process and closes it here."""
+    """One end of a socket pair; the creator of the pair gives the other end to a process and closes it here."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._socket, self.theirs = socket.socketpair()
         self.descriptor = self._socket.fileno()
-        """To be polled; of no use after the other side has ended."""
+        """Descriptor to poll, until the other side has ended."""
 
     @property
     def alive(self) -> bool:
-        """Has the other side not been seen to end?"""
+        """Whether the other side has not been seen to end."""
         return self._socket.fileno() >= 0
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Say something. Where the other side has ended, `receive` will tell."""
+        """Send a message. If the other side has ended, only `receive` reports it."""
         with contextlib.suppress(OSError):
             self._socket.sendall(json.dumps(message).encode() + b"\n")
 
     def receive(self) -> list[dict[str, Any]] | None:
-        """What has come, which may be nothing yet; None when the other side has ended."""
+        """Return the messages that have arrived, possibly none yet; None when the other side has ended."""
         try:
             data = self._socket.recv(1 << 18)
         except ConnectionError:
@@ -44,5 +44,5 @@ class JsonLines:
         return [json.loads(line) for line in lines]
 
     def close(self) -> None:
-        """The other side sees that this one has ended."""
+        """Close this end, which the other side sees."""
         self._socket.close()

@@ -1,4 +1,4 @@
-"""What launchers such as torchrun, mpirun and srun, and Hydra in an app, print around the error of a program."""
+"""Removal of the text that torchrun, mpirun, srun, and Hydra in an app, print around the error of a program."""
 
 import re
 from itertools import pairwise
@@ -10,28 +10,28 @@ _OF_LAUNCHER = re.compile(
     r"^Set the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace\.$|^See https://hydra\.cc/|"
     r"^(srun|slurmstepd|prterun|prun): |^ERROR conda\.cli\.main_run|^make(\[\d+\])?: \*\*\* "
 )
-"""A single line that is the launcher's own."""
+"""Pattern of a line that the launcher itself has written."""
 _SUMMARY = re.compile(
     r"^[-=]{20,}\n(=\s+BAD TERMINATION|Primary job\s|mpirun (detected|noticed)|prterun (detected|noticed)|MPI_ABORT was)",
     re.MULTILINE,
 )
-"""Where the closing words of an MPI launcher begin."""
+"""Pattern of the beginning of an MPI launcher's closing summary."""
 _RAISED = re.compile(r"^[\w.]*ChildFailedError:|^subprocess\.CalledProcessError:")
 _IN_LAUNCHER = re.compile(r'^ *File ".*/(accelerate/commands|torch/distributed|deepspeed/launcher)/', re.MULTILINE)
 _ROOT_CAUSE = re.compile(r"^Root Cause .*\n(?:.*\n)*? *rank +: (\d+) ", re.MULTILINE)
 _PREFIX = re.compile(r"^\[(?:rank|default|\d+,)?(\d+)\](?:<std\w+>)?: ?")
-"""What launchers, and torch itself, put before the lines of a process."""
+"""Pattern of the prefix that launchers, and torch itself, put before the lines of a process."""
 _HEAD = "Traceback (most recent call last):"
 
 
 def without_launcher(log: str) -> str:
-    """The log as the program's own processes wrote it, ending with the error of the one that failed first.
+    """Return the log as the program's own processes wrote it, ending with the error of the one that failed first.
 
     Args:
-        log: the end of what was written to standard error.
+        log: End of standard error.
 
     Returns:
-        the log itself if no launcher has written into it, or if the launcher has written all of it.
+        The log itself if no launcher has written into it, or if the launcher has written all of it.
     """
     lines = log.splitlines()
     kept = [line for line in lines if not _OF_LAUNCHER.search(line)]
@@ -47,7 +47,7 @@ def without_launcher(log: str) -> str:
 
 
 def _end_of_program(lines: list[str]) -> int | None:
-    """The index of the line where the launcher's closing words begin; None if there are none."""
+    """Return the index of the line at which the launcher's closing words begin; None if there are none."""
     if (summary := _SUMMARY.search(text := "\n".join(lines))) is not None:
         return text.count("\n", 0, summary.start())
     heads = [number for number, line in enumerate(lines) if line.startswith(_HEAD)]
@@ -59,7 +59,7 @@ def _end_of_program(lines: list[str]) -> int | None:
 
 
 def _end_of_error(lines: list[str]) -> int:
-    """The index behind the exception of the last traceback; behind everything if there is no traceback."""
+    """Return the index after the exception of the last traceback, or after the last line if there is no traceback."""
     head = max((number for number, line in enumerate(lines) if line.startswith(_HEAD)), default=None)
     if head is None:
         return len(lines)

@@ -1,7 +1,7 @@
 """The local backend: trials are processes on this machine, started by a trial host. Nothing here polls.
 
-`wait` sleeps until the kernel says that a report file has grown (inotify), that the host has news, or that somebody
-called `wake`. Where the kernel has no inotify left, report files are looked at every quarter of a second.
+`wait` sleeps until a report file has grown (inotify), the host has sent a message, or `wake` is called. If the kernel
+has no inotify watches left, report files are looked at every quarter of a second.
 """
 
 import logging
@@ -31,10 +31,10 @@ from hpo.host import process_marks
 from hpo.store.directory import ExperimentDirectory
 
 _HOST_DEATHS = 3
-"""A host that dies so often, each time before a trial ended, is not started again."""
+"""Number of consecutive deaths of the host, without a trial ending between them, after which it is not started again."""
 
 _COMMANDS = 0
-"""The key of the folder of commands; those of attempts count from 1."""
+"""Key of the folder of commands; keys of attempts count from 1."""
 
 _LOST: Mapping[str, Any] = {"code": None, "signal": None, "usage": {}}
 log = logging.getLogger(__name__)
@@ -50,15 +50,15 @@ class _Running:
 
 
 class LocalBackend(FiledBackend):
-    """Runs attempts as children of a trial host and reads their report files.
+    """A backend that runs attempts as children of a trial host and reads their report files.
 
     Args:
-        program: how to call the training program.
-        gpus: the devices to hand out.
-        grace: seconds between SIGTERM and SIGKILL.
+        program: The training program and the way to call it.
+        gpus: Devices to hand out.
+        grace: Seconds between SIGTERM and SIGKILL.
 
     Raises:
-        BackendError: the host cannot be started.
+        BackendError: The host cannot be started.
     """
 
     gpus_of_this_machine = True
@@ -67,7 +67,7 @@ class LocalBackend(FiledBackend):
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
-        """Raise ConfigError unless the benchmark's program is there, and what it is to be given."""
+        """Raise ConfigError if the benchmark's program or a file that it is given is missing."""
         if not config.benchmark.has_program:
             name = config.backend.get("name")
             raise ConfigError(f"backend={name}: the benchmark has a table and no program; use backend=simulated")
@@ -80,10 +80,10 @@ class LocalBackend(FiledBackend):
 
     @classmethod
     def for_program(cls, program: Program) -> Self:
-        """A backend with the devices that the program's configuration asks for.
+        """Return a backend with the devices that the program's configuration asks for.
 
         Raises:
-            ConfigError, BackendError: they are not there, or the host cannot be started.
+            ConfigError, BackendError: The devices do not exist, or the host cannot be started.
         """
         config = program.config
         pool = pool_of_this_machine(config.num_gpus_per_trial or 0, config.gpus_to_use)
@@ -120,7 +120,7 @@ class LocalBackend(FiledBackend):
 
     @property
     def capacity(self) -> int | None:
-        """As many trials as there are usable devices for."""
+        """Return how many trials the usable devices allow."""
         return self._gpus.capacity
 
     def _start_host(self) -> None:
@@ -134,12 +134,12 @@ class LocalBackend(FiledBackend):
         self._sleep.add(self._host.descriptor)
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
-        """Hand the attempt to the host, once it has devices; see `Backend.start`."""
+        """Give the attempt to the host, once it has devices; see `Backend.start`."""
         self._waiting[trial.id] = trial, attempt, until
         self._start_waiting()
 
     def holds(self, trial_id: int) -> bool:
-        """Does it wait for a clean device?"""
+        """Whether the trial's attempt waits for a clean device."""
         return trial_id in self._waiting
 
     def _start_waiting(self) -> None:
@@ -176,7 +176,7 @@ class LocalBackend(FiledBackend):
         self._host.send({"do": "start", "key": self._key, **order})
 
     def _expect(self, trial_id: int, order: dict[str, Any]) -> None:
-        """Have a fork that compiles the script say so if it is another one than was there when it was ordered."""
+        """Tell the fork which script digest is expected, so that it reports if the script that it compiles differs."""
         self._expected.pop(trial_id, None)
         if self.code is None or order["script"] is None or Path(order["script"]).resolve() != self.code.script:
             return
@@ -187,7 +187,7 @@ class LocalBackend(FiledBackend):
         }
 
     def script_digest(self, trial_id: int) -> str | None:
-        """What was ordered, unless the fork has said otherwise."""
+        """Return the digest of the script at the time of the order, or the one that the fork has reported instead."""
         if (expected := self._expected.get(trial_id)) is None:
             return None
         told = Path(expected["told"])
@@ -195,7 +195,7 @@ class LocalBackend(FiledBackend):
         return digest or None
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
-        """Have the host end the attempt; see `Backend.stop`."""
+        """Let the host end the attempt; see `Backend.stop`."""
         if trial_id in self._waiting:
             self._tell(Exit(trial_id, self._waiting.pop(trial_id)[1], None, lost=True))
         elif trial_id in self._keys:
@@ -203,7 +203,7 @@ class LocalBackend(FiledBackend):
             self._host.send({"do": "stop", "key": self._keys[trial_id], "patience": patience, "grace": self._grace})
 
     def kill(self) -> None:
-        """SIGKILL to everything that belongs to a trial."""
+        """Send SIGKILL to all processes of all trials."""
         for trial_id in list(self._waiting):
             self.stop(trial_id)
         for key in self._running:
@@ -230,11 +230,11 @@ class LocalBackend(FiledBackend):
         return events
 
     def attend(self, folder: Path) -> bool:
-        """By inotify; see `Backend.attend`."""
+        """Watch a folder with inotify; see `Backend.attend`."""
         return self._files.add_folder(folder, _COMMANDS)
 
     def wake(self) -> None:
-        """Ring the bell that `wait` listens to."""
+        """Wake up `wait`; see `Backend.wake`."""
         self._sleep.ring()
 
     def _read(self, keys: Iterable[int]) -> list[BackendEvent]:
@@ -280,7 +280,7 @@ class LocalBackend(FiledBackend):
         return [*events, end]
 
     def _host_died(self) -> list[BackendEvent]:
-        """Nobody looks after the trials any more: end what is left of them and report them lost."""
+        """End the trials that a dead host has left, and return the events that report them lost."""
         self._sleep.remove(self._host.descriptor)
         self._deaths += 1
         for running in self._running.values():

@@ -1,7 +1,7 @@
-"""The report channel: a file a trial appends to, read from where reading stopped, one JSON object per line.
+"""The report channel: a file that a trial appends to, with one JSON object per line, read from the last position on.
 
-JSON has no word for what a diverged training comes to, and few programs that are not Python know how it wants its numbers:
-where a line is not JSON, bare numbers such as `-nan`, `+Infinity`, `1.#QNAN`, `.5` and `1.0D-03` are taken for what they say.
+JSON has no notation for the values of a diverged training, and few programs outside Python write numbers as it requires.
+If a line is not JSON, bare numbers such as `-nan`, `+Infinity`, `1.#QNAN`, `.5` and `1.0D-03` are therefore accepted.
 """
 
 import json
@@ -15,26 +15,29 @@ from hpo.events.types import BackendEvent, Garbage, Report
 from hpo.host.number_format import spelled
 
 PREFIX = b"[tune-metric]: "
-"""What Syne Tune's reports on standard output begin with."""
+"""Prefix of Syne Tune's reports on standard output."""
 LONGEST_LINE = 1 << 20
 DEEPEST = 100
-"""A report may be nested so deeply. How deep Python's parser goes depends on how deep its own stack is: what is taken in
-near that limit could not be stored a few calls further down, or not be read back by another program."""
+"""Largest nesting depth of a report.
+
+The depth that Python's parser reaches depends on the depth of its own stack: a report near that limit might not be
+stored a few calls further down, or not be read back by another program.
+"""
 
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*+"?|[^\s",:\[\]{}]+')
-"""A text, or what stands outside of all texts."""
+"""Pattern of a JSON string, or of a word outside all strings."""
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 class Channel:
-    """Reads what is new in an attempt's report file. Bytes that are not UTF-8 are replaced, never an error.
+    """A reader of an attempt's report file. Bytes that are not UTF-8 are replaced, never an error.
 
     Args:
-        path: the file; it must exist.
-        trial_id: for the events.
-        attempt: for the events.
-        position: where to start.
-        prefixed: only lines that begin with Syne Tune's `[tune-metric]: ` are reports, the others are plain output.
+        path: Report file; it must exist.
+        trial_id: Number of the trial, for the events.
+        attempt: Number of the attempt, for the events.
+        position: Byte to start at.
+        prefixed: Whether only lines that begin with Syne Tune's `[tune-metric]: ` are reports, the others plain output.
     """
 
     def __init__(self, path: Path, trial_id: int, attempt: int, position: int = 0, *, prefixed: bool = False) -> None:
@@ -47,7 +50,7 @@ class Channel:
         self.position = position
 
     def read(self) -> list[BackendEvent]:
-        """The complete lines written since the last call. A line without its end stays for the next."""
+        """Return the events in the complete lines since the last call. An incomplete line stays for the next call."""
         events: list[BackendEvent] = []
         while data := os.pread(self._file, 1 << 20, self.position + len(self._rest)):
             *lines, self._rest = (self._rest + data).split(b"\n")
@@ -65,7 +68,7 @@ class Channel:
         return events
 
     def finish(self) -> list[BackendEvent]:
-        """Read to the end; half a line that nobody will complete is garbage. Closes the file."""
+        """Read to the end and close the file; an incomplete last line counts as garbage."""
         events = self.read()
         if self._rest and not self._prefixed:
             events.append(Garbage(self._trial_id, self._attempt, _excerpt(self._rest)))
@@ -90,12 +93,12 @@ class Channel:
 
 
 def resource_at(path: Path, position: int, resource_attr: str | None) -> int:
-    """The resource that an attempt had reported when its file had `position` bytes; 0 if it had reported none.
+    """Return the resource that an attempt had reported when its file had `position` bytes; 0 if it had reported none.
 
     Args:
-        path: the file, without other output between its reports.
-        position: bytes of it.
-        resource_attr: the name of the resource.
+        path: Report file without other output between the reports.
+        position: Number of bytes.
+        resource_attr: Name of the resource.
     """
     reports = Channel(path, 0, 0).finish() if position and path.is_file() else ()
     told = [
@@ -114,7 +117,7 @@ def _object(line: str) -> Any:
 
 
 def _as_json(word: re.Match[str]) -> str:
-    """A bare number as JSON, or rather Python's dialect of it, writes it; anything else as it is."""
+    """Return a bare number in Python's dialect of JSON, and any other word unchanged."""
     text = word[0]
     if text.startswith('"') or _NUMBER.fullmatch(text):
         return text

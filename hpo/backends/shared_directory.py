@@ -1,4 +1,4 @@
-"""Backends whose trials leave their files in the experiment's directory, for tuner and trials see the same disk."""
+"""The base of backends whose tuner and trials share a disk, so that trials leave their files in the experiment's directory."""
 
 import logging
 import shutil
@@ -17,15 +17,15 @@ from hpo.store.store_repair import put_aside_unknown
 log = logging.getLogger(__name__)
 
 STORED = "checkpoints.jsonl"
-"""In an attempt's folder: which checkpoints of it are in a storage, and not here."""
+"""File in an attempt's folder that lists those of its checkpoints that are in a storage and not here."""
 
 
 class FiledBackend(Backend):
-    """Knows what attempts have left there.
+    """A backend that finds what attempts have left in the experiment's directory.
 
     Args:
-        directory: of the experiment.
-        benchmark: says which file carries reports.
+        directory: The experiment's directory.
+        benchmark: Benchmark, which says which file carries reports.
     """
 
     def __init__(self, directory: ExperimentDirectory, benchmark: BenchmarkConfig) -> None:
@@ -34,7 +34,7 @@ class FiledBackend(Backend):
         self.reports_file = benchmark.reports_file
 
     def go_on(self, state: ExperimentState) -> None:
-        """Put folders aside that the log does not know, and say which checkpoints another backend has put elsewhere."""
+        """Set aside folders that the log does not know, and log which checkpoints another backend has stored elsewhere."""
         put_aside_unknown(self.directory, state)
         waiting = [trial for trial in state.trials.values() if trial.status in (Status.PAUSED, Status.INTERRUPTED)]
         elsewhere = [
@@ -50,34 +50,34 @@ class FiledBackend(Backend):
             )
 
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
-        """Reports that a tuner never took in."""
+        """Return an attempt's reports that no tuner has taken in."""
         path = self.directory.attempt(trial_id, attempt) / self.reports_file
         if not path.exists():
             return ()
         return Channel(path, trial_id, attempt, position, prefixed=self.prefixed).finish()
 
     def checkpoint_bytes(self, trial_id: int) -> int:
-        """Of the trial's checkpoint folder."""
+        """Return the size of the trial's checkpoint folder in bytes."""
         return folder_bytes(self.directory.checkpoint(trial_id))
 
     def keep_checkpoint(self, trial_id: int, resource: int) -> None:
-        """Beside the trial's checkpoint folder."""
+        """Copy the trial's checkpoint folder to a folder beside it; see `Backend.keep_checkpoint`."""
         kept = self.directory.kept(trial_id, resource)
         if not kept.exists():
             copy_folder(self.directory.checkpoint(trial_id), kept)
 
     def copy_checkpoint(self, source: int, resource: int | None, trial_id: int) -> None:
-        """Into the trial's checkpoint folder, which is not there yet."""
+        """Copy a checkpoint into the trial's checkpoint folder, which must not exist yet; see `Backend.copy_checkpoint`."""
         files = self.directory
         saved = files.checkpoint(source) if resource is None else files.kept(source, resource)
         copy_folder(saved, files.checkpoint(trial_id))
 
     def kept_checkpoints(self) -> Mapping[tuple[int, int], int]:
-        """What lies beside the checkpoint folders."""
+        """Return the copies beside the checkpoint folders; see `Backend.kept_checkpoints`."""
         return {place: folder_bytes(self.directory.kept(*place)) for place in self.directory.all_kept()}
 
     def forget_kept(self, trial_id: int, resource: int) -> None:
-        """Delete the copy."""
+        """Delete a kept copy of a checkpoint."""
         shutil.rmtree(self.directory.kept(trial_id, resource), ignore_errors=True)
 
     def forget_checkpoint(self, trial_id: int) -> None:

@@ -1,8 +1,8 @@
-"""The simulated backend: trials are looked up in a table and take virtual time.
+"""The simulated backend: results of trials are looked up in a tabular benchmark, and trials take virtual time.
 
 The tuner, the schedulers and the log are those of real experiments.
 
-Everything that happens is totally ordered by (time, worker, trial), so that the same experiment gives the same log.
+All events are totally ordered by (time, worker, trial), so that the same experiment gives the same log.
 """
 
 import heapq
@@ -33,25 +33,25 @@ class _Training:
     worker: int
     until: int
     began: float
-    """Virtual time at which the training would have started, had it run in one piece."""
+    """Virtual time at which the training would have started if it had run in one piece."""
     recorded: RecordedTraining
     resource: int
-    """Of the next report."""
+    """Resource of the next report."""
 
 
 @dataclass
 class SimulatedBackend(Backend):
-    """Runs attempts over a virtual clock.
+    """A backend that simulates attempts on a virtual clock.
 
     Args:
-        table: where results come from.
-        randomness: decides which of the recorded trainings a configuration gets, the same for all methods.
-        charge_decisions: also let virtual time pass while the tuner decides; experiments are then not reproducible.
-        otherwise: values of hyperparameters that a trial does not use, where the table has them all the same.
-        best: as a fact the best value of the metric, or the front, that configurations of the table have that meet the
-            constraints.
-        silent: metrics of the table that are not reported: its cumulative ones, such as the training time, which the clock
-            tells anyway, unless something is asked of them.
+        table: Tabular benchmark with the results.
+        randomness: Decides which of the recorded trainings a configuration gets, the same for all methods.
+        charge_decisions: Let virtual time also pass while the tuner decides; experiments are then not reproducible.
+        otherwise: Values of inactive conditional hyperparameters for which the table still needs one.
+        best: Best value of the metric, or the Pareto front, among the table's configurations that meet the constraints;
+            stored as a fact.
+        silent: Metrics of the table that are not reported: its cumulative ones, such as the training time, which the clock
+            shows anyway, unless the experiment uses them.
     """
 
     table: Table
@@ -62,12 +62,12 @@ class SimulatedBackend(Backend):
     silent: frozenset[str] = frozenset()
     now: float = 0.0
     _heap: list[tuple[float, int, int, int, int]] = field(default_factory=list)
-    """(time, worker, trial, kind, attempt)."""
+    """Heap of future events: (time, worker, trial, kind, attempt)."""
     _running: dict[int, _Training] = field(default_factory=dict)
     _recorded: dict[int, RecordedTraining] = field(default_factory=dict)
-    """Of trials that may go on."""
+    """Recorded trainings of trials that may resume."""
     _reached: dict[int, int] = field(default_factory=dict)
-    """The resource each trial's checkpoint holds."""
+    """Resource of each trial's checkpoint."""
     _idle: list[int] = field(default_factory=list)
     _new_workers: Iterator[int] = field(default_factory=itertools.count)
     _returned: float | None = None
@@ -80,7 +80,7 @@ class SimulatedBackend(Backend):
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
-        """Raise ConfigError unless the table is there and has what the experiment looks up."""
+        """Raise ConfigError if the table is missing, or lacks what the experiment looks up."""
         if config.benchmark.table is None:
             raise ConfigError("backend=simulated: benchmark.table is not given; name a table, or use backend=local")
         table = find_table(config.benchmark.table)
@@ -107,9 +107,9 @@ class SimulatedBackend(Backend):
         """See `Backend.open`. Nothing depends on where and when the simulation runs.
 
         Args:
-            config: of the experiment.
-            files: not used.
-            charge_decisions: see the class.
+            config: Configuration of the experiment.
+            files: Not used.
+            charge_decisions: See `SimulatedBackend`.
         """
         table = find_table(str(config.benchmark.table))
         objective = config.objective
@@ -123,23 +123,23 @@ class SimulatedBackend(Backend):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Also where the values come from, and the best of them."""
+        """Facts for metadata.json, with the source of the values and the best of them."""
         return {**super().facts, "data_label": self.table.data_label, **self.best}
 
     def clock(self) -> float:
-        """Virtual seconds."""
+        """Return the virtual seconds."""
         return self.now
 
     def wall(self) -> float:
-        """Virtual seconds."""
+        """Return the virtual seconds, in place of the Unix time."""
         return self.now
 
     def go_on(self, state: ExperimentState) -> None:
-        """Trials of earlier sessions go on from the resource that they reached."""
+        """Let trials of earlier sessions resume from the resource that they reached."""
         self._reached.update({trial_id: trial.resource for trial_id, trial in state.trials.items() if trial.resource})
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
-        """Schedule the attempt's first report; it goes on from the resource that earlier attempts reached."""
+        """Schedule the attempt's first report; the attempt resumes from the resource that earlier attempts reached."""
         recorded = self._recorded.pop(trial.id, None) or self._look_up(trial)
         reached = self._reached.get(trial.id, 0)
         running = _Training(
@@ -160,7 +160,7 @@ class SimulatedBackend(Backend):
         return self.table.look_up(configuration, replicate, silent=self.silent)
 
     def _schedule(self, running: _Training) -> None:
-        """Put the attempt's next report, or its exit after the last, on the clock."""
+        """Schedule the attempt's next report, or its exit after the last report."""
         at, kind = self.now, _EXIT
         if running.resource <= running.until:
             kind, due = _REPORT, running.began + running.recorded.seconds_until(running.resource)
@@ -184,7 +184,7 @@ class SimulatedBackend(Backend):
             self.stop(trial_id)
 
     def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
-        """Let time pass to the next event, or by `timeout`."""
+        """Advance the virtual time to the next event, or by `timeout`."""
         if self.charge_decisions and self._returned is not None:
             self.now += time.perf_counter() - self._returned
         event = self._next(self.now + timeout if timeout is not None else float("inf"))
@@ -220,8 +220,8 @@ class SimulatedBackend(Backend):
         return Exit(running.trial_id, running.attempt, 0)
 
     def wake(self) -> None:
-        """`wait` never blocks."""
+        """Do nothing: `wait` never blocks."""
 
     def forget_checkpoint(self, trial_id: int) -> None:
-        """A resumed trial would start over."""
+        """Forget how far the trial got, so that it would start over if it were resumed."""
         self._reached.pop(trial_id, None)

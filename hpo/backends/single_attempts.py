@@ -1,4 +1,4 @@
-"""Single attempts of single trials, run for real but outside any experiment: for looking at a script, not for tuning.
+"""Single attempts of single trials, run for real but outside any experiment: to check a script, not to tune.
 
 Everything is as in an experiment (trial host, report channel, checkpoint folder, devices); there is no tuner and no log.
 """
@@ -18,14 +18,14 @@ from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
 
 _TURN = 0.1
-"""Seconds between looks at what is not waited for."""
+"""Seconds between two checks of conditions that send no event."""
 _READ_OUTPUT = 1 << 20
-"""Bytes of standard output in which another tool's reports are looked for."""
+"""Bytes of standard output that are searched for reports of another tool."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One report, and the second of its attempt at which it came."""
+    """A report, and the second of its attempt at which it arrived."""
 
     at: float
     metrics: Mapping[str, Any]
@@ -33,29 +33,29 @@ class Heard:
 
 @dataclass
 class RehearsedAttempt:
-    """What an attempt said and how it ended."""
+    """The reports of an attempt and the way it ended."""
 
     until: int | None
     reports: list[Heard] = field(default_factory=list)
     garbage: list[str] = field(default_factory=list)
     exit: Exit | None = None
     seconds: float = 0.0
-    """From its start to its end."""
+    """Duration of the attempt."""
     due: float | None = None
-    """The second at which it was to be sent SIGTERM."""
+    """Second at which SIGTERM was due."""
     silent: bool = False
-    """It was ended because nothing was heard of it for too long."""
+    """Whether it was ended because it had not reported for too long."""
     printed_metrics: bool = False
-    """It reported nothing, but printed lines such as Syne Tune's reporter does."""
+    """Whether it reported nothing, but printed lines like those of Syne Tune's reporter."""
 
     @property
     def told(self) -> bool:
-        """Did it live to be told to end?"""
+        """Whether the attempt still ran when it was told to end."""
         return self.due is not None and self.seconds >= self.due
 
     @property
     def failure(self) -> str | None:
-        """How it ended, where it ended by itself and not well."""
+        """A description of the failure, if the attempt ended by itself and failed."""
         assert self.exit is not None
         if self.told or (self.exit.exit_code == 0 and not self.silent):
             return None
@@ -70,24 +70,24 @@ class RehearsedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SameSeed(Randomness):
-    """Gives every configuration the same training seed, so that trainings differ by their hyperparameters alone."""
+    """Randomness with one training seed for all configurations, so that trainings differ by their hyperparameters alone."""
 
     def training_seed(self, configuration: Configuration, copy: int | None = None) -> int:
-        """The seed of the empty configuration."""
+        """Return the seed of the empty configuration."""
         return Randomness.training_seed(self, {})
 
 
 class Rehearsal:
-    """Runs attempts one at a time. A context manager: what runs is ended with it.
+    """A context manager that runs attempts one at a time, and ends what still runs at its exit.
 
     Args:
-        config: a resolved experiment with a program.
-        folder: an empty folder for reports, output and checkpoints.
-        randomness: gives trainings their seeds; unless given, all get the same.
-        silence: seconds without a report after which an attempt is given up.
+        config: Resolved experiment with a program.
+        folder: Empty folder for reports, output and checkpoints.
+        randomness: Source of the training seeds; by default all trainings have the same seed.
+        silence: Seconds without a report after which an attempt is given up.
 
     Raises:
-        ConfigError, BackendError: the program or the devices are not there.
+        ConfigError, BackendError: The program or the devices are missing.
     """
 
     def __init__(
@@ -108,16 +108,16 @@ class Rehearsal:
         self._backend.close()
 
     def trial(self, configuration: Configuration | None = None) -> Trial:
-        """A new trial, with the first configuration an experiment would start with unless one is given."""
+        """Return a new trial; its configuration defaults to the first one of an experiment."""
         if configuration is None:
             configuration = first_configuration(self.config)
         return Trial(next(self._ids), configuration)
 
     def copy(self, source: Trial, trial: Trial) -> None:
-        """Let a trial that has not begun go on from what another has saved.
+        """Give a trial that has not begun a copy of another trial's checkpoint.
 
         Raises:
-            StoreError: there is nothing, or it could not be copied.
+            StoreError: There is no checkpoint, or it could not be copied.
         """
         self._backend.copy_checkpoint(source.id, None, trial.id)
 
@@ -132,10 +132,10 @@ class Rehearsal:
         """Run the next attempt of a trial to its end.
 
         Args:
-            trial: from `trial()`.
-            until: the resource at which the script shall end by itself.
-            stop: asked after each report; seconds until the attempt is sent SIGTERM, None to let it go on.
-            look: called every now and then, and when the attempt is over.
+            trial: Trial that `trial()` returned.
+            until: Resource at which the script shall end by itself.
+            stop: Called after each report; returns the seconds until SIGTERM, or None to let the attempt run.
+            look: Called at intervals, and at the end of the attempt.
         """
         number = self._attempts[trial.id] = self._attempts.get(trial.id, -1) + 1
         attempt = RehearsedAttempt(until)
@@ -167,11 +167,11 @@ class Rehearsal:
             return b"[tune-metric]" in file.read(_READ_OUTPUT)
 
     def saved_bytes(self, trial: Trial) -> int:
-        """How much the trial's checkpoint folder holds."""
+        """Return the size of the trial's checkpoint folder in bytes."""
         return self._backend.checkpoint_bytes(trial.id)
 
 
 def first_configuration(config: ExperimentConfig) -> Configuration:
-    """The first point to evaluate, else the centre of the space."""
+    """Return the first point to evaluate, or the centre of the search space if there is none."""
     points = config.benchmark.points_to_evaluate or [{}]
     return config.space.complete(points[0], "points_to_evaluate[0]")

@@ -1,4 +1,4 @@
-"""How a trial's program is called: argument list, environment, and the file its reports come from.
+"""The call of a trial's program: argument list, environment, and the file that its reports come from.
 
 Arguments are a list and never pass through a shell. `script` runs as `python script --name=value …`, `command` as
 `program … --name=value …`; with `arguments_as_json` the only argument is the name of a JSON file.
@@ -33,15 +33,15 @@ from hpo.store.identity import mark_of
 
 @dataclass(frozen=True)
 class _Call:
-    """What one attempt is called with."""
+    """The arguments and files of one attempt's call."""
 
     trial: Trial
     attempt: int
     until: int | None
     folder: Path
-    """The attempt's."""
+    """Folder of the attempt."""
     places: Mapping[str, str]
-    """What stands for something of the trial in constants and commands."""
+    """Values of the placeholders in constants and commands."""
     written: Written
 
 
@@ -50,13 +50,13 @@ class Program:
     """A benchmark's program, ready to be called for any trial.
 
     Args:
-        config: the resolved experiment.
-        directory: where the experiment lives.
-        randomness: gives each configuration its training seed.
-        printed: the calls are not carried out but printed; references to the environment stay what they are.
+        config: Resolved experiment.
+        directory: The experiment's directory.
+        randomness: Source of each configuration's training seed.
+        printed: Whether calls are only printed, with references to the environment left as they are.
 
     Raises:
-        ConfigError: the script or program is not there, or cannot be executed.
+        ConfigError: The script or program does not exist, or cannot be executed.
     """
 
     config: ExperimentConfig
@@ -77,13 +77,13 @@ class Program:
 
     @cached_property
     def _script(self) -> str | None:
-        """The Python script for a fork of the host, where it may be one."""
+        """Return the Python script for a fork of the host; None if the program cannot be a fork."""
         given = self.config.benchmark.preload is not None and len(self._prefix) > 1 and self._prefix[1].endswith(".py")
         return self._prefix[1] if given and is_this_python(self._prefix[0]) else None
 
     @property
     def preload(self) -> list[str]:
-        """What the host is to import for all trials; behind `AUTO` what the script imports first."""
+        """Return the modules that the host imports for all trials; after `AUTO`, those that the script imports first."""
         given = self.config.benchmark.preload
         if given != "auto":
             return list(given or [])
@@ -109,7 +109,7 @@ class Program:
 
     @cached_property
     def _says_where(self) -> bool:
-        """Is it said where the configuration file goes?"""
+        """Whether the arguments say where the configuration file goes."""
         return CONFIG_FILE in json.dumps([self._constants, self._prefix], default=str)
 
     @cached_property
@@ -119,31 +119,31 @@ class Program:
 
     @property
     def folders(self) -> list[Path]:
-        """Where the user's own code is: beside the files that the program is called with, and in the working directory."""
+        """Return the folders of the user's own code: those of the files in the call, and the working directory."""
         files = [Path(word) for word in self._prefix[1:] if Path(word).is_absolute() and Path(word).is_file()]
         return [*(file.parent for file in files), Path.cwd()]
 
     @property
     def mark(self) -> int:
-        """What the processes of its trials carry.
+        """The mark that the processes of its trials carry.
 
         Raises:
-            BackendError: this process may set none.
+            BackendError: This process may not set a mark.
         """
         return mark_of(self.directory.path)
 
     @property
     def owns_devices(self) -> bool:
-        """Has whoever else is found on a trial's devices lost them?"""
+        """Whether any other process on a trial's devices must be a leftover."""
         return False
 
     @property
     def environment_of_host(self) -> Mapping[str, str]:
-        """The trial host's: thread counts must be there before NumPy or torch is imported."""
+        """Return the trial host's environment: thread counts must be set before NumPy or torch is imported."""
         return {**os.environ, **threads_per_trial(self.config.n_workers or 1)}
 
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
-        """What the trial host needs to start this attempt. Creates the attempt's folder."""
+        """Return the order with which the trial host starts this attempt. Creates the attempt's folder."""
         call = self._call(trial, attempt, until)
         call.folder.mkdir(parents=True, exist_ok=True)
         self.directory.checkpoint(trial.id).absolute().mkdir(exist_ok=True)
@@ -154,7 +154,7 @@ class Program:
         return self._describe(call, devices)
 
     def describe(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
-        """The same without touching anything: `script`, `argv`, `env`, `stdout`, `stderr` and their limit, `cwd`."""
+        """Return the order without touching any file: `script`, `argv`, `env`, `stdout`, `stderr` and their limit, `cwd`."""
         return self._describe(self._call(trial, attempt, until), devices)
 
     def _describe(self, call: _Call, devices: list[str]) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class Program:
         }
 
     def _caps(self) -> dict[str, Any]:
-        """Which logs may not grow for ever. One that carries reports is read where it is and stays whole."""
+        """Return the logs whose size is limited. A log that carries reports is read in place and stays whole."""
         limit = self.config.max_log_megabytes
         if limit is None or math.isinf(limit * 1e6):
             return {}
@@ -182,7 +182,7 @@ class Program:
         return {"capped": names, "most_log_bytes": int(limit * 1e6)}
 
     def file(self, trial: Trial, attempt: int, until: int | None) -> tuple[Path, str] | None:
-        """The configuration file of an attempt and its text, for programs that read one."""
+        """Return the configuration file of an attempt and its text, if the program reads one."""
         return self._file(self._call(trial, attempt, until))
 
     def _file(self, call: _Call) -> tuple[Path, str] | None:
@@ -201,11 +201,11 @@ class Program:
         return None if self._template is None else (path, self._template.text(content))
 
     def reports(self, trial_id: int, attempt: int) -> Path:
-        """The file that carries an attempt's reports."""
+        """Return the file that carries an attempt's reports."""
         return self.directory.attempt(trial_id, attempt) / self.config.benchmark.reports_file
 
     def _call(self, trial: Trial, attempt: int, until: int | None) -> _Call:
-        """What an attempt is called with, made once for all that tells of it."""
+        """Return the call of an attempt, which is made once for all methods that describe it."""
         suffix = ".json" if self._template is None else self._template.path.suffix
         folder = self.directory.attempt(trial.id, attempt).absolute()
         copy = None if trial.source is None else trial.id
@@ -218,11 +218,11 @@ class Program:
         return _Call(trial, attempt, until, folder, places, self._written(trial, until, folder, places))
 
     def _checkpoint(self, trial_id: int, attempt: int) -> Path:
-        """The folder as the attempt knows it."""
+        """Return the checkpoint folder under the name that the attempt is given."""
         return self.directory.checkpoint(trial_id).absolute()
 
     def _written(self, trial: Trial, until: int | None, folder: Path, places: Mapping[str, str]) -> Written:
-        """What the program is given: the configuration, constants, where to end, and where its files are."""
+        """Return the program's input: the configuration, constants, the resource to end at, and its files' paths."""
         benchmark = self.config.benchmark
         constants = fill(self._constants, places)
         if self._function is not None and benchmark.max_resource_attr == TOLD:
@@ -248,7 +248,7 @@ class Program:
         return written
 
     def _environment(self, call: _Call, devices: list[str]) -> dict[str, str]:
-        """HPO_* and what concerns devices and threads. A trial without GPUs sees none: it shall not share one."""
+        """Return HPO_* and the variables for devices and threads. A trial without GPUs sees none, so that it shares none."""
         return {
             "HPO_REPORT_FILE": str(call.folder / "reports.jsonl"),
             "HPO_CHECKPOINT_DIR": call.places["checkpoint_dir"],
@@ -263,7 +263,7 @@ class Program:
 
 
 def check_program(config: ExperimentConfig) -> None:
-    """Raise ConfigError unless an experiment's program is there, and what it is to be given. Nothing is touched."""
+    """Raise ConfigError if an experiment's program or a file that it is given is missing. Changes nothing."""
     if is_own(config.benchmark.function):  # that lies in the experiment's directory, which is not known here
         from_environment("benchmark.arguments", config.benchmark.arguments)
     else:
@@ -271,10 +271,10 @@ def check_program(config: ExperimentConfig) -> None:
 
 
 def threads_per_trial(n_workers: int) -> dict[str, str]:
-    """OMP_NUM_THREADS of a trial: as the user set it, else this process's cores shared among the workers.
+    """Return OMP_NUM_THREADS for a trial: as the user set it, else this process's cores divided among the workers.
 
-    The trial of an only worker has them all, as libraries take them by themselves; where the variable says so, each process
-    of a pool that the trial starts would take them all, too.
+    With one worker the variable is left unset, since libraries use all cores by themselves; if it were set, each process
+    of a pool that the trial starts would use all of them, too.
     """
     if (given := os.environ.get("OMP_NUM_THREADS")) or n_workers > 1:
         return {"OMP_NUM_THREADS": given or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))}

@@ -1,4 +1,4 @@
-"""Programs that know nothing of hpo: how the trial host is to read their results, and what it says that it found."""
+"""Support for programs that do not use hpo: how the trial host reads their results, and the messages about what it found."""
 
 import glob
 import logging
@@ -22,12 +22,12 @@ _STREAMS = {ReportChannel.stdout: "standard output", ReportChannel.stderr: "stan
 
 
 def reading_of(benchmark: BenchmarkConfig, places: Mapping[str, str], reports: Path) -> dict[str, Any]:
-    """What the host needs to read the results of an attempt; see `hpo.host.report_source`.
+    """Return the settings with which the host reads an attempt's results; see `hpo.host.report_source`.
 
     Args:
-        benchmark: of a foreign program.
-        places: what stands for something of the trial.
-        reports: the file that they are written to for the tuner.
+        benchmark: Benchmark of a program that does not use hpo.
+        places: Values of the placeholders.
+        reports: File that the results are written to for the tuner.
     """
     reading = {
         "channel": benchmark.report_channel.value,
@@ -46,22 +46,22 @@ def reading_of(benchmark: BenchmarkConfig, places: Mapping[str, str], reports: P
 
 @dataclass
 class FoundResults:
-    """What is said about the results of one session's trials.
+    """The messages about the results of one session's trials.
 
     Args:
-        benchmark: theirs.
+        benchmark: Benchmark of the trials.
     """
 
     benchmark: BenchmarkConfig
     _said: bool = False
 
     def judge(self, end: Exit, found: Mapping[str, Any], folder: Path) -> Exit:
-        """The end of an attempt, with the reason where it reported nothing; the first says what was found.
+        """Return the end of an attempt, with the reason if it reported nothing; logs what was found in the first.
 
         Args:
-            end: as its process ended.
-            found: by the host.
-            folder: of the attempt, with its logs.
+            end: End of its process.
+            found: Findings of the host.
+            folder: Folder of the attempt, with its logs.
         """
         end = end._replace(found=found)
         if found["reports"] == 0 and end.exit_code == 0:
@@ -92,7 +92,7 @@ class FoundResults:
         return _STREAMS[self.benchmark.report_channel]
 
     def _nothing(self, found: Mapping[str, Any], printed: Path) -> str:
-        """Why there is no report, and what to do."""
+        """Return why there is no report, and what to do."""
         benchmark, counts = self.benchmark, found["counts"]
         metric, resource = benchmark.metric, benchmark.named_resource
         missing, key = (metric, "metric") if not counts.get(metric) else (str(resource), "resource_attr")
@@ -120,7 +120,7 @@ class FoundResults:
 
 
 def in_blocks(found: Mapping[str, Any] | None, benchmark: BenchmarkConfig) -> bool:
-    """Did all reports of a program come at the same moment, for its output was held back?"""
+    """Whether all reports of a program arrived at the same moment, because its output was buffered."""
     if found is None or not benchmark.searched:
         return False
     return bool(found["together"] == found["reports"] > 1)

@@ -1,4 +1,4 @@
-"""What a backend sleeps on: descriptors, and a bell that anybody may ring, also a signal handler."""
+"""The sleep of a backend: it waits for descriptors, and for a wake-up call that even a signal handler may make."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from hpo.host.process_marks import LONGEST_WAIT
 
 
 class Sleep:
-    """Ends by what comes over one of the descriptors, by the bell, or after a while."""
+    """An interruptible sleep that ends when a descriptor is readable, `ring` is called, or time has passed."""
 
     def __init__(self) -> None:
         self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -17,18 +17,18 @@ class Sleep:
         self.add(self._bell)
 
     def add(self, descriptor: int) -> None:
-        """Wake up when there is something to read."""
+        """Wake up when the descriptor is readable."""
         self._poll.register(descriptor, select.POLLIN)
 
     def remove(self, descriptor: int) -> None:
-        """Do so no more."""
+        """Stop watching a descriptor."""
         self._poll.unregister(descriptor)
 
     def wait(self, timeout: float | None) -> Sequence[int]:
-        """Sleep. Returns the descriptors with something to read; none where only the bell has rung.
+        """Sleep and return the readable descriptors; empty if only `ring` was called.
 
         Args:
-            timeout: seconds; None is for ever.
+            timeout: Seconds; None to sleep without limit.
         """
         ready = self._poll.poll(None if timeout is None else int(min(timeout, LONGEST_WAIT) * 1000) + 1)
         found = [descriptor for descriptor, _ in ready]
@@ -39,11 +39,11 @@ class Sleep:
         return found
 
     def ring(self) -> None:
-        """End the sleep, or the next one."""
+        """End the present sleep, or the next one."""
         with contextlib.suppress(BlockingIOError):  # full: it rings already
             os.write(self._rope, b"!")
 
     def close(self) -> None:
-        """There is no sleep any more."""
+        """Release the descriptors of the sleep."""
         os.close(self._bell)
         os.close(self._rope)
