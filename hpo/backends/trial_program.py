@@ -139,7 +139,7 @@ class Program:
 
     @property
     def environment_of_host(self) -> Mapping[str, str]:
-        """Return the trial host's environment: thread counts must be set before NumPy or torch is imported."""
+        """The trial host's environment, with thread counts, which must be set before NumPy or torch is imported."""
         return {**os.environ, **threads_per_trial(self.config.n_workers or 1)}
 
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What a Ray actor is before it imports hpo: is all there that trials need? Standard library and ray only.
+"""The Ray actor before it imports hpo: it checks that its node has all that trials need. Standard library and ray only.
 
-The class goes to the nodes by value, so that one without this package can say so. Orders and answers are JSON, as bytes,
-which Ray carries as they are.
+The class travels to the nodes by value, so that a node without this package can report that. Orders and answers are JSON,
+as bytes, which Ray transports unchanged.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def digest_of(path: str) -> str | None:
-    """Of a file, or of the Python files in a folder; None where there is none."""
+    """Return the digest of a file, or of the Python files in a folder; None if neither exists."""
     whole = hashlib.blake2b(digest_size=16)
     files = [path] if os.path.isfile(path) else []  # noqa: PTH113
     for folder, folders, names in os.walk(path):
@@ -31,17 +31,17 @@ def digest_of(path: str) -> str | None:
 
 
 class SlotActor:
-    """Lives on a node. `open` comes first; then `changes` is always asked for, and orders are given."""
+    """A Ray actor on a node, with one slot. Call `open` first; then keep one call of `changes` pending and send orders."""
 
     def __init__(self) -> None:
         self._slot: Slot | None = None
 
     async def open(self, data: bytes, code: Sequence[Any]) -> bytes:
-        """Make ready. Answers where it is, and with `error` why it is not ready.
+        """Prepare the slot. The answer says where it is and, under `error`, why it is not ready.
 
         Args:
-            data: what slots are given.
-            code: a reference to the archive of code, for nodes that do not see it; else nothing.
+            data: Settings for slots.
+            code: Reference to the archive of code, for nodes that do not share the directory; else empty.
         """
         import ray
 
@@ -63,23 +63,23 @@ class SlotActor:
         return json.dumps({**place, **answer}).encode()
 
     async def changes(self) -> bytes:
-        """What has happened since the last call; waits until something has."""
+        """Return what has happened since the last call; waits until something has."""
         assert self._slot is not None
         return json.dumps(await self._slot.changes()).encode()
 
     async def orders(self, data: bytes) -> None:
-        """Orders for the backend."""
+        """Pass orders to the slot's backend."""
         assert self._slot is not None
         self._slot.take(json.loads(data))
 
     async def close(self) -> None:
-        """End what still runs; returns when it has ended."""
+        """End what still runs, and return when it has ended."""
         if self._slot is not None:
             await self._slot.close()
 
 
 def _why_not(given: Mapping[str, Any]) -> str | None:
-    """Why trials cannot run here; None where they can."""
+    """Return why trials cannot run on this node; None if they can."""
     here = ".".join(platform.python_version_tuple()[:2])
     if here != given["python"]:
         return f"it has Python {here}, and the tuner {given['python']}: start its Ray with the same minor version"
@@ -95,7 +95,7 @@ def _why_not(given: Mapping[str, Any]) -> str | None:
 
 
 def _why_not_shared(given: Mapping[str, Any]) -> str | None:
-    """Why it does not see what is here."""
+    """Return why this node does not share the tuner's files; None if it does."""
     directory = given["directory"]
     if not os.path.exists(os.path.join(directory, given["nonce"])):  # noqa: PTH110, PTH118
         return (
@@ -113,14 +113,14 @@ def _why_not_shared(given: Mapping[str, Any]) -> str | None:
 
 
 async def _unpack(digest: str, packed: Any) -> None:
-    """Work in a folder with the code, which travels to a node once."""
+    """Unpack the code and make its folder the working directory; the code travels to each node once."""
     module = importlib.import_module("hpo.backends.ray.apart")
     there = module.code_folder(digest).is_dir()
     os.chdir(module.unpack_code(b"" if there else await packed, digest))
 
 
 def _settle(given: Mapping[str, Any]) -> None:
-    """Work where the tuner does, if that is seen, with the user's number of threads and not Ray's."""
+    """Change to the tuner's working directory if it is shared, and use the user's number of threads, not Ray's."""
     if given["apart"] is None:
         os.chdir(given["cwd"])
     os.environ.pop("OMP_NUM_THREADS", None)

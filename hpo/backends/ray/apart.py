@@ -1,4 +1,4 @@
-"""A slot's own disk, where its node does not see the tuner's directory: what comes there, and how all of it gets away.
+"""The local disk of a slot whose node does not share the tuner's directory, and the transfer of files to and from it.
 
 <tmp>/hpo-code-<user>/<digest>/       the code, unpacked once for all slots of a node
 <tmp>/hpo-slot-<user>-<process>/      the trials of one slot, as an experiment's directory
@@ -32,23 +32,23 @@ from hpo.store.directory import ExperimentDirectory
 log = logging.getLogger(__name__)
 
 FORGOTTEN = 30 * 86400.0
-"""Seconds after which the code of an experiment is not kept on a node."""
+"""Seconds after which unused code of an experiment is removed from a node."""
 
 Tell = Callable[[Sequence[dict[str, Any]]], None]
 
 
 def code_folder(digest: str) -> Path:
-    """Where a node has the code of a digest, if it has."""
+    """Return the folder on a node for the code with a digest; it need not exist."""
     return Path(tempfile.gettempdir()) / f"hpo-code-{os.getuid()}" / digest
 
 
 def unpack_code(packed: bytes, digest: str) -> Path:
     """Unpack the code, unless another slot of the node has done so. Returns the folder.
 
-    What no slot has begun with for a month is removed.
+    Code that no slot has started with for a month is removed.
 
     Raises:
-        BackendError: it cannot be written.
+        BackendError: The code cannot be written.
     """
     folder = code_folder(digest)
     if folder.is_dir():
@@ -74,10 +74,10 @@ def _remove_forgotten(codes: Path) -> None:
 
 
 def scratch_folder() -> Path:
-    """A new folder for the trials of this process. What processes that are gone have left is removed.
+    """Create a folder for the trials of this process; removes folders that ended processes have left.
 
     Raises:
-        BackendError: it cannot be made.
+        BackendError: The folder cannot be created.
     """
     name = f"hpo-slot-{os.getuid()}-"
     base = Path(tempfile.gettempdir())
@@ -102,12 +102,12 @@ def _written(folder: Path) -> Any:
 
 @dataclass(frozen=True)
 class _Outlet:
-    """Where the copies of an attempt go; see `Outlet`."""
+    """The destination of an attempt's copies; see `Outlet`."""
 
     trial_id: int
     attempt: int
     begin: str
-    """Of all its keys."""
+    """Common beginning of all keys."""
     storage: CheckpointStorage
     tell: Tell
 
@@ -125,7 +125,7 @@ class _Outlet:
         return key
 
     def remove(self, name: str) -> None:
-        """It is the tuner that knows which are needed no more."""
+        """Do nothing: only the tuner knows which checkpoints are no longer needed."""
 
     def leave(self, name: str, content: bytes) -> None:
         self._say(log=name, content=as_json(content))
@@ -133,7 +133,7 @@ class _Outlet:
 
 @contextlib.contextmanager
 def _named(storage: CheckpointStorage) -> Iterator[None]:
-    """Have what goes wrong name the storage by its key."""
+    """Let errors within the context name the storage by its key."""
     try:
         yield
     except OSError as error:
@@ -141,12 +141,12 @@ def _named(storage: CheckpointStorage) -> Iterator[None]:
 
 
 def as_json(content: bytes) -> str:
-    """Any bytes as a text of JSON."""
+    """Return any bytes as text that JSON can carry."""
     return content.decode("utf-8", "surrogateescape")
 
 
 def from_json_text(text: str) -> bytes:
-    """The bytes that `as_json` was given."""
+    """Return the bytes that `as_json` was given."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -157,17 +157,17 @@ class _Copied:
 
 
 class ApartTrials:
-    """The trials of one slot.
+    """The trials of one slot whose node does not share the tuner's directory.
 
     Args:
-        files: the slot's own.
-        benchmark: says which of them carries reports.
-        given: `storage`, `sync_seconds`, and `proof`, an object that the tuner has put there.
-        name: of the slot, that no other has.
-        tell: what to tell the tuner; may be called in any thread.
+        files: The slot's own directory.
+        benchmark: Benchmark, which says which file carries reports.
+        given: `storage`, `sync_seconds`, and `proof`, an object that the tuner has put into the storage.
+        name: Unique name of the slot.
+        tell: Sends a message to the tuner; may be called in any thread.
 
     Raises:
-        BackendError: the storage is not the tuner's, or cannot be written to.
+        BackendError: The storage is not the tuner's, or cannot be written to.
     """
 
     def __init__(
@@ -189,7 +189,10 @@ class ApartTrials:
             ) from error
 
     def begin(self, order: Mapping[str, Any]) -> bool:
-        """Bring what the attempt goes on from. Returns whether it can begin; else the tuner has been told why not."""
+        """Fetch the checkpoint that the attempt resumes from.
+
+        Returns whether the attempt can begin; if not, the tuner has been told why.
+        """
         trial_id, key = order["trial"], order["restore"]
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         if not self._threads:
@@ -237,7 +240,7 @@ class ApartTrials:
         return True
 
     def _copy(self, copied: _Copied, outlet: _Outlet) -> None:
-        """In a thread: checkpoints now and then, and the last one once the attempt has ended."""
+        """Copy checkpoints at intervals, in a thread, and the last one once the attempt has ended."""
         whole = False
         try:
             copied.mirror.copy_checkpoints(copied.over)
@@ -246,7 +249,7 @@ class ApartTrials:
             self._tell([{"trial": outlet.trial_id, "attempt": outlet.attempt, "copied": True, "whole": whole}])
 
     def take_in(self, event: BackendEvent) -> None:
-        """Tell the tuner what an event means for it: bytes of reports, an end."""
+        """Send the tuner the content of an event: bytes of reports, or an exit."""
         if isinstance(event, Placed):
             self._tell([to_json(event)])
             return
@@ -260,7 +263,7 @@ class ApartTrials:
         copied.over.set()
 
     def close(self) -> None:
-        """No trial runs any more: wait until all is stored, and remove what is here."""
+        """Wait until everything is stored, and remove the files here; no trial may run any more."""
         for copied in self._running.values():
             copied.over.set()
         for thread in self._threads:

@@ -1,8 +1,8 @@
-"""`backend=ray`: trials on the nodes of a Ray cluster.
+"""The tuner's side of `backend=ray`: trials on the nodes of a Ray cluster.
 
-Where all of them see the experiment's directory, trials write their reports, logs and checkpoints there, as under the local
-backend. What a slot reads of them on its node comes here as events. The files are the truth: where a slot is lost they are
-read to their end, so that no report is. Where they do not see it, there is a storage; see `StoredTrials`.
+If all nodes share the experiment's directory, trials write their reports, logs and checkpoints there, as under the local
+backend. Slots also read the reports on their nodes and send them here as events. The files are authoritative: when a slot
+is lost they are read to their end, so that no report is. Without a shared directory a storage is used; see `StoredTrials`.
 """
 
 import logging
@@ -36,16 +36,16 @@ log = logging.getLogger(__name__)
 
 
 class RayBackend(FiledBackend):
-    """Has a driver keep slots on the nodes, and gives each a trial at a time.
+    """A backend whose driver keeps slots on the nodes; each slot gets one trial at a time.
 
     Args:
-        config: of the experiment.
-        files: its directory.
-        settings: of the backend.
-        driver: what starts a driver, for a pretended one.
+        config: Configuration of the experiment.
+        files: The experiment's directory.
+        settings: Settings of the backend.
+        driver: Command that starts a driver; tests give a mocked one.
 
     Raises:
-        BackendError: there is no cluster, or none of its nodes can hold a slot.
+        BackendError: There is no cluster, or none of its nodes can hold a slot.
     """
 
     options = tuple(option.name for option in fields(RaySettings))
@@ -53,12 +53,12 @@ class RayBackend(FiledBackend):
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
-        """Raise ConfigError unless a cluster is named and the experiment can be run there; it is not asked."""
+        """Raise ConfigError if no cluster is named or the experiment cannot be run there; does not call the cluster."""
         RaySettings.of(config)
 
     @classmethod
     def elsewhere(cls, config: ExperimentConfig) -> str | None:
-        """The cluster, which is not asked."""
+        """Return a description of the cluster, without calling it."""
         return where_slots_are(config)
 
     @classmethod
@@ -100,21 +100,21 @@ class RayBackend(FiledBackend):
     # ------------------------------------------------------------------ time and places
 
     def clock(self) -> float:
-        """Monotonic seconds in which there was a slot."""
+        """Return the monotonic seconds during which there was a slot."""
         return self._clock()
 
     @property
     def capacity(self) -> int | None:
-        """As many trials as there are slots on nodes that do their work."""
+        """Return the number of slots on usable nodes."""
         return self._fleet.capacity
 
     @property
     def waiting_for_capacity(self) -> bool:
-        """Are there fewer slots than are wanted?"""
+        """Whether there are fewer slots than the experiment needs."""
         return self._fleet.capacity < self._wanted
 
     def holds(self, trial_id: int) -> bool:
-        """Does it wait for a slot?"""
+        """Whether the trial's attempt waits for a slot."""
         return trial_id in self._waiting
 
     # ------------------------------------------------------------------ orders
@@ -138,7 +138,7 @@ class RayBackend(FiledBackend):
             self._order("start", slot, **order, **(self._apart.begin(trial_id, attempt) if self._apart else {}))
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
-        """Have the slot end the attempt; see `Backend.stop`."""
+        """Let the slot end the attempt; see `Backend.stop`."""
         if trial_id in self._waiting:
             self._news.append(Exit(trial_id, self._waiting.pop(trial_id)[1], None, lost=True))
             self.wake()
@@ -147,7 +147,7 @@ class RayBackend(FiledBackend):
             self._order("stop", slot, trial=trial_id, patience=patience)
 
     def kill(self) -> None:
-        """SIGKILL to everything that belongs to a trial."""
+        """Send SIGKILL to all processes of all trials."""
         for trial_id in list(self._waiting):
             self.stop(trial_id)
         for slot in self._fleet.slots.values():
@@ -167,11 +167,11 @@ class RayBackend(FiledBackend):
         return events + self._hear() if heard else events
 
     def wake(self) -> None:
-        """Ring the bell that `wait` listens to."""
+        """Wake up `wait`; see `Backend.wake`."""
         self._sleep.ring()
 
     def _hear(self) -> list[BackendEvent]:
-        """What the driver has to say."""
+        """Return the events in the driver's messages."""
         messages = self._session.receive()
         if messages is None:
             return self._driver_died()
@@ -196,7 +196,7 @@ class RayBackend(FiledBackend):
         return events
 
     def _answer(self, message: Mapping[str, Any]) -> None:
-        """Of the cluster as a whole, and of slots that did not come to be."""
+        """Handle a message about the cluster as a whole, or about a slot that could not be made."""
         match message:
             case {"fatal": why}:
                 raise BackendError(why)
@@ -216,7 +216,7 @@ class RayBackend(FiledBackend):
     def _told(
         self, slot: PlacedSlot, item: Mapping[str, Any], lost: list[tuple[PlacedSlot, str]]
     ) -> list[BackendEvent]:
-        """One thing that a slot has told."""
+        """Return the events that one message of a slot means."""
         if "said" in item:
             self._log(slot.number, item)
             return []
@@ -239,7 +239,7 @@ class RayBackend(FiledBackend):
         self._warnings.take_in("a node" if slot is None else slot.host, item)
 
     def _lose(self, lost: Sequence[tuple[PlacedSlot, str]]) -> list[BackendEvent]:
-        """Slots are no more: all that their trials have reported, and that these are lost. Together they are one line."""
+        """Return the remaining reports of lost slots' trials, and the trials' losses. All slots together give one log line."""
         if not lost:
             return []
         hosts = ", ".join(f"{count} on {host}" for host, count in Counter(slot.host for slot, _ in lost).items())
@@ -255,7 +255,10 @@ class RayBackend(FiledBackend):
         return events
 
     def _driver_died(self) -> list[BackendEvent]:
-        """No slot is left without it. Another one is started: it says whether the cluster is still there."""
+        """Start another driver after one died, and return the losses: all slots died with it.
+
+        The new driver reports whether the cluster still exists.
+        """
         self._sleep.remove(self._session.descriptor)
         self._session.start_again()
         self._sleep.add(self._session.descriptor)
@@ -282,17 +285,17 @@ class RayBackend(FiledBackend):
         return self._apart is not None and self._apart.lost(trial_id)
 
     def checkpoint_bytes(self, trial_id: int) -> int:
-        """Of the trial's checkpoint, wherever it is."""
+        """Return the size of the trial's checkpoint, on the shared disk or in the storage."""
         return super().checkpoint_bytes(trial_id) if self._apart is None else self._apart.size(trial_id)
 
     def forget_checkpoint(self, trial_id: int) -> None:
-        """Remove it, wherever it is."""
+        """Remove the trial's checkpoint from the shared disk or the storage."""
         super().forget_checkpoint(trial_id)
         if self._apart is not None:
             self._apart.forget(trial_id)
 
     def close(self) -> None:
-        """Have all slots end what still runs, and wait for it."""
+        """Let all slots end what still runs, and wait for it."""
         self._session.close(self._log)
         self._sleep.close()
         self._warnings.close()

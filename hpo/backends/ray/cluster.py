@@ -1,4 +1,4 @@
-"""The cluster, from the driver's side: connecting to it, one made for this experiment, and what its nodes have."""
+"""The Ray cluster from the driver's side: connecting to it, starting a local one, and reading its nodes' resources."""
 
 import logging
 import os
@@ -13,24 +13,24 @@ from ray.exceptions import AuthenticationError, RayError
 from hpo.errors import BackendError
 
 LOCAL = "local"
-"""The address that means a cluster on this machine, for this experiment."""
+"""Address that means a cluster on this machine for this experiment alone."""
 _PATIENCE = 10.0
-"""Seconds that a head has to take a connection."""
+"""Seconds within which a head must accept a connection."""
 _OBJECTS = 100 << 20
-"""Bytes of memory for Ray's objects in a cluster of ours: nothing large travels."""
+"""Bytes of Ray's object store in a cluster that hpo starts: hpo sends no large objects."""
 
 
 def connect(address: str, *, folder: str, cpus: float, gpus: int) -> None:
     """Connect this process with a cluster.
 
     Args:
-        address: of its head, or `local`.
-        folder: for the files of a local cluster; Ray puts sockets there, whose paths may not be long.
-        cpus: of a local cluster.
-        gpus: likewise.
+        address: Address of the cluster's head, or `local`.
+        folder: Folder for a local cluster's files; Ray puts sockets there, so its path must be short.
+        cpus: Number of CPUs of a local cluster.
+        gpus: Number of GPUs of a local cluster.
 
     Raises:
-        BackendError: there is none that can be used.
+        BackendError: There is no usable cluster.
     """
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "logging_level": logging.WARNING}
     if address == LOCAL:
@@ -65,16 +65,16 @@ def _knock(address: str) -> None:
 
 
 def living() -> list[Mapping[str, Any]]:
-    """The nodes that are alive."""
+    """Return the nodes that are alive."""
     return [node for node in ray.nodes() if node["Alive"]]
 
 
 def name_nodes(nodes: Sequence[Mapping[str, Any]], names: dict[str, str]) -> None:
-    """Name new nodes by their machines; of several on one machine the id tells them apart.
+    """Name new nodes by their machines; several nodes on one machine are distinguished by id.
 
     Args:
-        nodes: all that are alive.
-        names: by their ids; a name that was given stays.
+        nodes: All nodes that are alive.
+        names: Names by node id; new ones are added, existing names stay.
     """
     hosts = Counter(node["NodeManagerHostname"] for node in nodes)
     for node in nodes:
@@ -83,17 +83,17 @@ def name_nodes(nodes: Sequence[Mapping[str, Any]], names: dict[str, str]) -> Non
 
 
 def slots_on(resources: Mapping[str, float], needed: Mapping[str, float]) -> int:
-    """How many slots a node has room for.
+    """Return how many slots fit on a node.
 
     Args:
-        resources: all that it has.
-        needed: by one slot.
+        resources: All resources of the node.
+        needed: Resources of one slot.
     """
     return min((int(resources.get(name, 0.0) / amount) for name, amount in needed.items() if amount), default=1)
 
 
 def as_text(resources: Mapping[str, float]) -> str:
-    """Resources as a person counts them."""
+    """Return a readable text of resources."""
     shown = [f"{amount:g} {name}" for name, amount in sorted(resources.items()) if name in ("CPU", "GPU") and amount]
     kinds = [
         name.removeprefix("accelerator_type:") for name in sorted(resources) if name.startswith("accelerator_type:")
@@ -102,7 +102,7 @@ def as_text(resources: Mapping[str, float]) -> str:
 
 
 def why_unfit(nodes: Sequence[Mapping[str, Any]], needed: Mapping[str, float]) -> str | None:
-    """Why no node can ever hold a slot; None where one can."""
+    """Return why no node can ever hold a slot; None if one can."""
     if any(slots_on(node["Resources"], needed) for node in nodes):
         return None
     have = "; ".join(sorted({f"{node['NodeManagerHostname']} has {as_text(node['Resources'])}" for node in nodes}))

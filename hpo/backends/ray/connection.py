@@ -1,4 +1,4 @@
-"""The tuner's side of a driver: the process that talks with Ray."""
+"""The tuner's connection to a driver, the process that talks with Ray."""
 
 import contextlib
 import logging
@@ -16,16 +16,16 @@ log = logging.getLogger(__name__)
 
 
 class DriverConnection(JsonLines):
-    """A driver that has been started.
+    """A connection to a driver, which it starts.
 
     Args:
-        opening: the first message to it.
-        log_file: gets what Ray says in it.
-        environment: of the driver.
-        command: what starts it; the descriptor of its end follows.
+        opening: First message to the driver.
+        log_file: File that gets the output of Ray in the driver.
+        environment: Environment of the driver.
+        command: Command that starts it; the descriptor of its socket is appended.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: The driver cannot be started.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class DriverConnection(JsonLines):
         self.send(opening)
 
     def last_words(self, limit: float) -> Iterator[dict[str, Any]]:
-        """Have it end all slots in order, and hear up to `limit` seconds what they have to tell meanwhile."""
+        """Let the driver end all slots in order, and yield its messages meanwhile, for up to `limit` seconds."""
         poll, deadline = select.poll(), time.monotonic() + limit
         poll.register(self.descriptor, select.POLLIN)
         self.send({"do": "close"})
@@ -60,7 +60,7 @@ class DriverConnection(JsonLines):
             yield from self.receive() or ()
 
     def end(self, limit: float) -> None:
-        """Have it end all slots in order and wait up to `limit` seconds for it; then Ray ends what is left without it."""
+        """Let the driver end all slots in order and wait up to `limit` seconds; after that Ray ends what is left."""
         if self.alive:
             self.send({"do": "close"})
         try:

@@ -1,14 +1,14 @@
-"""The process that talks with Ray, so that Ray's threads, signal handlers and sudden ends are not the tuner's.
+"""The process that talks with Ray, so that Ray's threads, signal handlers and sudden exits do not affect the tuner.
 
 `start.py hpo.backends.ray.driver DESCRIPTOR`. Messages are lines of JSON. From the tuner:
 
     {"do": "open", "address": ..., "slots": 4, "needed": {"CPU": 1}, "given": {...}, ...}    first
     {"do": "start" | "stop" | "kill", "slot": 2, ...}                                        for a slot's backend
-    {"do": "release", "slot": 2}           not on that node any more: another one, elsewhere
-    {"do": "avoid", "nodes": [...]}        from now on
+    {"do": "release", "slot": 2}           replace the slot by one on another node
+    {"do": "avoid", "nodes": [...]}        place no new slots on these nodes
     {"do": "close"}                        end all in order
 
-and to it:
+and to the tuner:
 
     {"fatal": "..."}                                       nothing can be run
     {"connected": {...}}
@@ -18,7 +18,7 @@ and to it:
     {"nodes": [...]}                                       that a slot fits on
     {"silent": 2, "seconds": 30}                           a slot does not answer
     {"heard": 2}                                           it does again
-    {"lost": 2, "why": ...}                                a slot is no more; another one is asked for
+    {"lost": 2, "why": ...}                                a slot was lost; another one is requested
     {"notice": "..."}                                      what slots have waited for
 """
 
@@ -41,21 +41,21 @@ from hpo.backends.ray.cluster import LOCAL, as_text, connect, living, name_nodes
 from hpo.errors import BackendError
 
 _AGAIN = 1.0
-"""Seconds between two tries of a slot that cannot be made."""
+"""Seconds between two attempts to make a slot."""
 QUIET = 30.0
-"""Seconds without an answer of a slot, which gives one every 15 s at least, after which that is told."""
+"""Seconds after which a slot's silence is reported; a slot answers at least every 15 s."""
 _LONGEST = 1 << 26
-"""Bytes of a message."""
+"""Largest size of a message in bytes."""
 
 
 class Driver:
-    """Keeps as many slots as are wanted.
+    """A keeper of as many slots as the tuner wants.
 
     Args:
-        reader: of what the tuner says.
-        writer: to it.
-        opening: its first message.
-        names: of the nodes, by their ids.
+        reader: Stream of messages from the tuner.
+        writer: Stream of messages to the tuner.
+        opening: First message of the tuner.
+        names: Names of the nodes, by their ids.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Driver:
         self._actors: dict[int, Any] = {}
 
     async def serve(self) -> None:
-        """Work until the tuner says that it is over, or is gone."""
+        """Work until the tuner ends the session or is gone."""
         tasks = [asyncio.create_task(self._keep(slot)) for slot in range(self._wanted)]
         tasks.append(asyncio.create_task(self._notice()))
         if await self._obey():
@@ -92,7 +92,7 @@ class Driver:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _obey(self) -> bool:
-        """Take orders; False when the tuner is gone without a word."""
+        """Carry out the tuner's orders; return False when the tuner is gone without closing."""
         while line := await self._reader.readline():
             message = json.loads(line)
             match message["do"]:
@@ -110,7 +110,7 @@ class Driver:
     # ------------------------------------------------------------------ slots
 
     async def _keep(self, slot: int) -> None:
-        """Have a slot, and another one after each that is lost."""
+        """Keep one slot, and replace it whenever it is lost."""
         while not self._closing:
             try:
                 if await self._open(slot):
@@ -128,7 +128,7 @@ class Driver:
                     ray.kill(gone)
 
     async def _open(self, slot: int) -> bool:
-        """Wait for a node that has room, and make ready there."""
+        """Wait for a node that has room, and prepare the slot there."""
         held = self._actors[slot] = _placed(self._needed, self._avoided)
         answer = json.loads(await held.open.remote(self._order_to_open(), self._code))
         name_nodes(living(), self._names)
@@ -149,7 +149,7 @@ class Driver:
         return json.dumps({**self._given, "rooms": rooms}).encode()
 
     async def _work(self, slot: int) -> None:
-        """Carry orders to the slot and what it tells to the tuner. Raises RayError when it is lost."""
+        """Pass orders to the slot and its messages to the tuner. Raises RayError when the slot is lost."""
         held, orders = self._actors[slot], self._orders[slot]
         hearing, ordering = asyncio.ensure_future(held.changes.remote()), asyncio.ensure_future(orders.get())
         heard, silent = time.monotonic(), False
@@ -184,7 +184,7 @@ class Driver:
             ordering.cancel()
 
     async def _notice(self) -> None:
-        """Say once, whenever slots have been missing for long, what they wait for."""
+        """Report what slots wait for, once each time they have been missing for long."""
         while True:
             await asyncio.sleep(self._notice_after)
             if (missing := self._wanted - len(self._orders)) > 0:
@@ -200,7 +200,7 @@ class Driver:
                 return
 
     async def _close(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
-        """End what still runs, everywhere at once, and hear all that there is to tell of it."""
+        """End all slots at the same time, and pass on their last messages."""
         self._closing = True
         working = [tasks[slot] for slot in self._orders]
         closing = [held.close.remote() for slot, held in self._actors.items() if slot in self._orders]
@@ -208,7 +208,7 @@ class Driver:
 
 
 def _placed(needed: Mapping[str, float], avoided: Sequence[str]) -> Any:
-    """An actor that Ray starts where there is room, each on another node as far as possible."""
+    """Return the options for an actor that Ray starts where there is room, spread over the nodes as far as possible."""
     options: dict[str, Any] = {
         "num_cpus": needed["CPU"],
         "num_gpus": needed.get("GPU", 0),
@@ -251,6 +251,6 @@ async def _drive(connection: socket.socket) -> None:
 
 
 def main() -> None:
-    """Entry: `DESCRIPTOR`."""
+    """Run the driver; the command line is `DESCRIPTOR`."""
     asyncio.run(_drive(socket.socket(fileno=int(sys.argv[1]))))
     ray.shutdown()

@@ -1,4 +1,4 @@
-"""The slots that are there: where they are, and which trial each has."""
+"""The slots that are ready, their nodes, and the trial of each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,18 +9,18 @@ from hpo.events.types import BackendEvent, Exit, Report
 
 @dataclass(slots=True)
 class RunningAttempt:
-    """What a slot is at."""
+    """The attempt that a slot runs."""
 
     trial_id: int
     attempt: int
     position: int = 0
-    """Of the last report that is in."""
+    """Position in the report channel after the last report that was taken in."""
     told_to_end: bool = False
 
 
 @dataclass(slots=True)
 class PlacedSlot:
-    """One that is ready."""
+    """A slot that is ready on a node."""
 
     number: int
     node: str
@@ -30,20 +30,20 @@ class PlacedSlot:
 
 @dataclass
 class Fleet:
-    """All slots of a session."""
+    """All slots of a session that are ready."""
 
     nodes: Nodes = field(default_factory=Nodes)
     slots: dict[int, PlacedSlot] = field(default_factory=dict)
     _by_trial: dict[int, PlacedSlot] = field(default_factory=dict)
     _free: dict[int, PlacedSlot] = field(default_factory=dict)
-    """Those that have been free longest come first."""
+    """Free slots, the longest free first."""
 
     def add(self, slot: PlacedSlot) -> None:
-        """It is ready."""
+        """Add a slot that is ready."""
         self.slots[slot.number] = self._free[slot.number] = slot
 
     def remove(self, number: int) -> PlacedSlot | None:
-        """It is no more; None where it never was."""
+        """Remove and return a slot; None if it was never ready."""
         slot = self.slots.pop(number, None)
         self._free.pop(number, None)
         if slot is not None and slot.running is not None:
@@ -51,16 +51,16 @@ class Fleet:
         return slot
 
     def remove_all(self) -> list[PlacedSlot]:
-        """None is any more."""
+        """Remove and return all slots."""
         return [slot for number in list(self.slots) if (slot := self.remove(number)) is not None]
 
     @property
     def capacity(self) -> int:
-        """How many trials can run."""
+        """Return how many trials can run."""
         return len(self._by_trial) + (len(self._free) if self.nodes.all_usable else sum(1 for _ in self._usable()))
 
     def next_free(self) -> PlacedSlot | None:
-        """Where the next trial goes."""
+        """Return the free slot for the next trial; None if there is none."""
         return next(self._usable(), None)
 
     def _usable(self) -> Iterator[PlacedSlot]:
@@ -70,21 +70,21 @@ class Fleet:
         return (slot for slot in self._free.values() if self.nodes.usable(slot.node, at_work))
 
     def occupy(self, slot: PlacedSlot, running: RunningAttempt) -> None:
-        """It has a trial now."""
+        """Record that a slot runs an attempt."""
         del self._free[slot.number]
         slot.running = running
         self._by_trial[running.trial_id] = slot
 
     def holder(self, trial_id: int) -> PlacedSlot | None:
-        """The slot that has a trial."""
+        """Return the slot that runs a trial; None if none does."""
         return self._by_trial.get(trial_id)
 
     def idle_on_avoided(self) -> list[PlacedSlot]:
-        """Free slots that shall be elsewhere."""
+        """Return the free slots that must move to other nodes."""
         return [slot for slot in self._free.values() if slot.node in self.nodes.avoided]
 
     def take_in(self, slot: PlacedSlot, event: BackendEvent) -> bool:
-        """Note what has come from a slot. Returns whether it was the end of an attempt for which its node is at fault."""
+        """Record an event of a slot. Returns whether it is the end of an attempt for which the node is at fault."""
         running = slot.running
         if running is None or (event.trial_id, event.attempt) != (running.trial_id, running.attempt):
             return False

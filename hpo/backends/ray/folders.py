@@ -1,4 +1,4 @@
-"""Short-lived files of a session: what nodes look for in the experiment's directory, and the folder of a cluster."""
+"""Temporary files of a session: those that nodes look for in the experiment's directory, and the folder of a cluster."""
 
 import contextlib
 import hashlib
@@ -9,17 +9,17 @@ import tempfile
 from pathlib import Path
 
 _LONGEST = 40
-"""Bytes: Ray puts sockets 62 bytes deeper, and the kernel takes 107."""
+"""Longest path in bytes: Ray puts sockets 62 bytes deeper, and the kernel accepts 107."""
 
 
 class SessionFiles:
-    """Those of one session. What sessions that were killed have left is removed.
+    """The temporary files of one session. Files that killed sessions have left are removed.
 
     Args:
-        directory: of the experiment.
+        directory: The experiment's directory.
 
     Raises:
-        OSError: it cannot be written to.
+        OSError: The directory cannot be written to.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -28,20 +28,20 @@ class SessionFiles:
         self._nonce = directory / f".shared-{secrets.token_hex(8)}"
         self._nonce.touch()
         self.cluster = _folder_of_cluster(directory)
-        """For a cluster of this machine."""
+        """Folder for a cluster on this machine."""
 
     @property
     def nonce(self) -> str:
-        """The name of a file in the experiment's directory: a node that sees it sees the directory."""
+        """Name of a file in the experiment's directory: a node that sees the file shares the directory."""
         return self._nonce.name
 
     @property
     def code(self) -> Path:
-        """The archive of code for nodes that do not see it, where there are such."""
+        """Archive of code for nodes that do not share the directory."""
         return self._nonce.with_name(f"{self._nonce.name}-code")
 
     def remove(self) -> None:
-        """The session is over."""
+        """Remove the files at the end of the session."""
         self.code.unlink(missing_ok=True)
         self._nonce.unlink(missing_ok=True)
         shutil.rmtree(self.cluster, ignore_errors=True)

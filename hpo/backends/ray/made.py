@@ -1,4 +1,4 @@
-"""A Ray cluster that a launcher makes for one experiment, and that goes with it."""
+"""A Ray cluster that a launcher starts for one experiment and that ends with it."""
 
 import contextlib
 import json
@@ -18,25 +18,25 @@ from hpo.errors import BackendError, ConfigError
 from hpo.host.host_start import START
 
 _PATIENCE = 120.0
-"""Seconds that all nodes have to come."""
+"""Seconds that all nodes have to join."""
 _END = 15.0
 """Seconds that a node has to end in order."""
 _MEMBER = (*START, "hpo.backends.ray.member")
 
 Join = Callable[[Sequence[str]], Sequence[str]]
-"""Makes, from the command that makes a machine a node of the cluster, the one that runs it on all machines but this one."""
+"""Function that turns the command that joins a machine to the cluster into one that runs it on all other machines."""
 
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """What a cluster is made of.
+    """The size and settings of a cluster.
 
     Args:
-        nodes: machines, this one among them.
-        folder: for Ray's own files, on each; Ray puts sockets there, whose paths may not be long.
-        gpus: are the machines' GPUs to be used?
-        hidden: beginnings of names of variables that trials shall not see.
-        patience: seconds that the nodes have to come.
+        nodes: Number of machines, this one included.
+        folder: Folder on each machine for Ray's files; Ray puts sockets there, so its path must be short.
+        gpus: Whether to use the machines' GPUs.
+        hidden: Prefixes of environment variables that are hidden from trials.
+        patience: Seconds that the nodes have to join.
     """
 
     nodes: int
@@ -47,17 +47,17 @@ class ClusterPlan:
 
 
 def makes_cluster(config: ExperimentConfig) -> bool:
-    """Has an experiment's launcher to make a cluster for it: does it want one, and names none?"""
+    """Whether the launcher has to start a Ray cluster for this experiment: it uses one and names none."""
     return config.backend_target == BACKENDS["ray"] and not config.backend.get("address")
 
 
 def check_nodes(config: ExperimentConfig, key: str, nodes: int | None) -> None:
-    """Raise ConfigError unless trials can be on all machines of a job.
+    """Raise ConfigError if trials cannot use all machines of a job.
 
     Args:
-        config: of the experiment.
-        key: the launcher's, by which they are asked for.
-        nodes: how many; None where nobody has said.
+        config: Configuration of the experiment.
+        key: The launcher's key for the number of machines.
+        nodes: Number of machines; None if it is not given.
     """
     on_ray, address = config.backend_target == BACKENDS["ray"], config.backend.get("address")
     if nodes is not None and (isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 1):
@@ -75,15 +75,17 @@ def check_nodes(config: ExperimentConfig, key: str, nodes: int | None) -> None:
 
 @contextlib.contextmanager
 def ray_cluster(plan: ClusterPlan, join: Join, log_file: Path) -> Iterator[None]:
-    """Within this there is a cluster, and this process's environment names it. It ends with this process, however that ends.
+    """Run a cluster while the context lasts; it is named in this process's environment.
+
+    The cluster ends with this process, however that ends.
 
     Args:
-        plan: of the cluster.
-        join: how the other machines are reached.
-        log_file: for what the nodes say.
+        plan: Size and settings of the cluster.
+        join: Makes the command that reaches the other machines.
+        log_file: File for the nodes' output.
 
     Raises:
-        BackendError: it did not come about.
+        BackendError: The cluster did not start.
     """
     own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
@@ -124,7 +126,7 @@ def _start(command: Sequence[str], environment: Mapping[str, str], log: IO[bytes
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Close its input, by which it ends in order."""
+    """Close a process's input, which ends it in order."""
     assert process.stdin is not None
     process.stdin.close()
     try:
@@ -143,22 +145,22 @@ def _replace_rays(variables: Mapping[str, str]) -> None:
 
 
 class _Told:
-    """What the head has to say."""
+    """The messages of the head."""
 
     def __init__(self, head: "subprocess.Popen[bytes]", log_file: Path) -> None:
         assert head.stdout is not None
         self._stream, self._log_file = head.stdout, log_file
 
     def next(self, name: str, deadline: float, others: "subprocess.Popen[bytes] | None" = None) -> Any:
-        """Its next message.
+        """Return the head's next message.
 
         Args:
-            name: of what it is about.
-            deadline: of the monotonic clock.
-            others: what runs the other nodes; without it there is nothing to wait for.
+            name: Key that the message must have.
+            deadline: Deadline on the monotonic clock.
+            others: Process that runs the other nodes; if it ends, there is nothing to wait for.
 
         Raises:
-            BackendError: it does not come.
+            BackendError: The message does not come.
         """
         with contextlib.ExitStack() as opened:
             poll = select.poll()

@@ -1,15 +1,15 @@
-"""One machine's part of a Ray cluster that is made for an experiment; it ends with its standard input.
+"""One machine's part of a Ray cluster that is started for an experiment; it ends with its standard input.
 
-`start.py hpo.backends.ray.member JSON`. That of the head has no `address`; it says, in lines of JSON on standard output,
+`start.py hpo.backends.ray.member JSON`. The head is started without `address`; it prints lines of JSON to standard output:
 
     {"address": "10.0.0.7:34567"}
-    {"there": 4}                     when all nodes are there, or its patience is at an end
-    {"error": "..."}                 in place of either
+    {"there": 4}                     when all nodes have joined, or its patience has ended
+    {"error": "..."}                 instead of either
 
-A cluster manager may send SIGTERM to all processes of a job while the tuner gives trials their grace. Ray's must outlive
-that, so they have the signal blocked, from here on. Trials have not: their host sees to it. All that Ray starts has a mark,
-by which it is found and ended; hosts of trials have one of their own. When this process is killed, the kernel ends Ray's
-daemons, and all others end with those.
+A cluster manager may send SIGTERM to all processes of a job while the tuner gives trials their grace. Ray's processes must
+survive that, so the signal is blocked in them, from here on. It is not blocked in trials: their host sees to that. All
+processes that Ray starts carry a mark, by which they are found and ended; hosts of trials carry their own. When this
+process is killed, the kernel ends Ray's daemons, and all others end with those.
 """
 
 import json
@@ -28,22 +28,22 @@ from hpo.errors import BackendError
 from hpo.host.process_marks import experiment_mark, marked, send, set_mark, wait_gone
 
 _OWN_PORTS = ("--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0")
-"""Any that are free: by default all clusters of a machine would take the same."""
+"""Options that let Ray choose free ports: by default all clusters of a machine would use the same."""
 _ANSWERS = 3
-"""Where standard output has gone: what else Ray has to say is no answer."""
+"""Descriptor of the original standard output, for answers only; Ray's own output goes elsewhere."""
 _GLANCE = 0.2
-"""Seconds between two looks at which nodes have come."""
+"""Seconds between two checks which nodes have joined."""
 _OBJECTS = 100 << 20
-"""Bytes of memory for Ray's objects: nothing large travels."""
+"""Bytes of Ray's object store: hpo sends no large objects."""
 
 
 def _cores() -> int:
-    """That this process was given, which Slurm tells even where it does not bind to them."""
+    """Return the number of cores given to this process; Slurm states it even if it does not bind to cores."""
     return int(os.environ.get("SLURM_CPUS_ON_NODE") or len(os.sched_getaffinity(0)))
 
 
 def _lead(given: Mapping[str, Any], gpus: int) -> None:
-    """Be the head, wait for the others, and stay."""
+    """Run the head, wait for the other nodes, and stay until the end."""
     import ray
 
     from hpo.backends.ray.cluster import LOCAL, connect, living
@@ -63,7 +63,7 @@ def _lead(given: Mapping[str, Any], gpus: int) -> None:
 
 
 def _follow(given: Mapping[str, Any], gpus: int) -> int:
-    """Be another node of a head's cluster. Returns an exit code: 0 when the cluster is no longer needed."""
+    """Run another node of a head's cluster. Returns an exit code: 0 when the cluster is no longer needed."""
     daemons = subprocess.Popen(
         [
             sys.executable,
@@ -85,7 +85,7 @@ def _follow(given: Mapping[str, Any], gpus: int) -> int:
 
 
 def _over(timeout: float | None, gone: int | None = None) -> bool:
-    """Wait for the end of standard input, of a process, or of so many seconds. Returns whether it was the first."""
+    """Wait for the end of standard input, of a process, or of the timeout. Returns whether standard input has ended."""
     poll = select.poll()
     for descriptor in (0,) if gone is None else (0, gone):
         poll.register(descriptor, select.POLLIN | select.POLLHUP)
@@ -98,7 +98,7 @@ def _say(**message: Any) -> None:
 
 
 def main() -> None:
-    """Entry: what the launcher gives, as JSON."""
+    """Run a node; the command line has the launcher's settings as JSON."""
     given = json.loads(sys.argv[1])
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     mark = experiment_mark(f"{given['folder']}/{os.getpid()}")

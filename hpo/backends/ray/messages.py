@@ -1,4 +1,4 @@
-"""Events of a backend as JSON: exactly what they were on the other side."""
+"""Conversion of a backend's events to JSON and back, without loss."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ _KINDS: Mapping[str, type[BackendEvent]] = {kind.__name__: kind for kind in (Rep
 
 
 def to_json(event: BackendEvent) -> dict[str, Any]:
-    """What `from_json` makes the event from."""
+    """Return an event as a JSON object for `from_json`."""
     content = event._asdict()
     if isinstance(event, Exit):
         content |= {"usage": dict(event.usage), "log": None if event.log is None else str(event.log)}
@@ -18,7 +18,7 @@ def to_json(event: BackendEvent) -> dict[str, Any]:
 
 
 def from_json(content: Mapping[str, Any]) -> BackendEvent:
-    """The event that `to_json` was given."""
+    """Return the event that `to_json` was given."""
     values = {**content}
     kind = _KINDS[values.pop("kind")]
     if values.get("log") is not None:

@@ -1,4 +1,4 @@
-"""Which nodes of a cluster trials are sent to, and what is said of the others."""
+"""The choice of cluster nodes for trials, and warnings about the others."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping
@@ -12,11 +12,11 @@ log = logging.getLogger(__name__)
 
 
 class NodeCare:
-    """Gives up nodes that cannot run trials, and warns of those that do not answer.
+    """A monitor that gives up nodes that cannot run trials, and warns of those that do not answer.
 
     Args:
-        fleet: the slots.
-        send: tells the driver.
+        fleet: Slots that are ready.
+        send: Sends a message to the driver.
     """
 
     def __init__(self, fleet: Fleet, send: Callable[[Mapping[str, Any]], None]) -> None:
@@ -25,14 +25,14 @@ class NodeCare:
         self._silent: set[str] = set()
 
     def know(self, nodes: Collection[str]) -> None:
-        """Note the nodes of the cluster that a slot fits on."""
+        """Record the nodes of the cluster that a slot fits on."""
         self._there = frozenset(nodes)
 
     def give_up(self, node: str, why: str) -> None:
-        """Do without a node.
+        """Stop using a node.
 
         Raises:
-            BackendError: there is no other that may run trials.
+            BackendError: No other node may run trials.
         """
         avoided = self._fleet.nodes.avoided
         if node in avoided:
@@ -50,7 +50,7 @@ class NodeCare:
             self._send({"do": "release", "slot": slot.number})
 
     def judge(self, slot: PlacedSlot, event: BackendEvent) -> BackendEvent:
-        """Take in an event of a slot. Returns it, as a loss if its node rather than its trial is at fault."""
+        """Take in an event of a slot and return it, as a loss if its node rather than its trial is at fault."""
         avoided = len(self._fleet.nodes.avoided)
         if isinstance(event, Placed):
             return event._replace(node=slot.host)
@@ -66,7 +66,7 @@ class NodeCare:
         return event
 
     def note_silence(self, number: int, seconds: float) -> None:
-        """Warn, once for all slots of a node, that it has not answered for so long."""
+        """Warn, once for all slots of a node, that it has not answered for some seconds."""
         slot = self._fleet.slots.get(number)
         if slot is not None and slot.node not in self._silent:
             self._silent.add(slot.node)
@@ -78,11 +78,11 @@ class NodeCare:
             )
 
     def forget_silence(self, node: str) -> None:
-        """Ray has given up a slot of the node: that is told otherwise."""
+        """Forget that a node was silent, because Ray has given up a slot of it, which is logged separately."""
         self._silent.discard(node)
 
     def note_answer(self, number: int) -> None:
-        """Say that a node that was silent answers again."""
+        """Log that a node that was silent answers again."""
         slot = self._fleet.slots.get(number)
         if slot is not None and slot.node in self._silent:
             self._silent.discard(slot.node)

@@ -1,50 +1,50 @@
-"""Which nodes do their work: one on which everything fails at once would otherwise take trial after trial."""
+"""The record of which nodes work: a node on which everything fails at once would otherwise be given trial after trial."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 _ENOUGH = 3
-"""Attempts in a row that fail without a report, while other nodes report, and a node is used no more."""
+"""Number of consecutive attempts without a report, while other nodes report, after which a node is avoided."""
 
 
 @dataclass(slots=True)
 class _Record:
     reports: int = 0
     silent: int = 0
-    """Attempts in a row that failed without a report."""
+    """Number of consecutive attempts that failed without a report."""
 
 
 @dataclass
 class Nodes:
-    """What has been seen of them in one session."""
+    """The successes and failures of nodes in one session."""
 
     avoided: set[str] = field(default_factory=set)
-    """Those that are used no more."""
+    """Nodes that are no longer used."""
     _records: dict[str, _Record] = field(default_factory=dict)
     _failing: set[str] = field(default_factory=set)
-    """Those whose last attempts have failed without a report."""
+    """Nodes whose last attempts have failed without a report."""
     _excused: dict[int, str] = field(default_factory=dict)
-    """Trials whose failure was put down to a node; on another one it is their own."""
+    """Trials whose failure was attributed to a node; on another node it counts as their own."""
 
     @property
     def all_usable(self) -> bool:
-        """May trials be sent to each of them?"""
+        """Whether trials may be sent to every node."""
         return not self.avoided and not self._failing
 
     def reported(self, node: str) -> None:
-        """An attempt has reported there."""
+        """Record that an attempt on this node has reported."""
         self._failing.discard(node)
         record = self._of(node)
         record.reports += 1
         record.silent = 0
 
     def failed(self, node: str, trial_id: int, elsewhere: Iterable[str] = ()) -> bool:
-        """An attempt has failed there without a report. Returns whether the node is rather at fault than the trial.
+        """Record that an attempt has failed without a report. Returns whether the node is at fault rather than the trial.
 
         Args:
-            node: it was on.
-            trial_id: whose.
-            elsewhere: nodes that may have what this one lacks, if it is that; a trial is tried on one of them, once.
+            node: Node of the attempt.
+            trial_id: Number of the trial.
+            elsewhere: Nodes that may have what this one lacks, if that is the cause; the trial is tried on one of them, once.
         """
         record = self._of(node)
         record.silent += 1
@@ -57,13 +57,13 @@ class Nodes:
         return not record.reports and self._excused.setdefault(trial_id, node) == node
 
     def usable(self, node: str, at_work: Iterable[str]) -> bool:
-        """May a trial be sent there now?
+        """Whether a trial may be sent to this node now.
 
         A node that has only failed so far gets none until it is known whether others do better.
 
         Args:
-            node: that has room.
-            at_work: nodes on which trials run.
+            node: Node that has room.
+            at_work: Nodes on which trials run.
         """
         if node in self.avoided:
             return False

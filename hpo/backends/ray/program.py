@@ -1,9 +1,9 @@
-"""How a program is called on a node of a cluster, and what keeps a trial apart from one that is only said to be dead.
+"""The call of a program on a cluster node, and the protection of a trial from attempts that were wrongly declared dead.
 
-Ray takes healthy nodes for dead at times, and a killed tuner's trials have their grace while the next session begins. So an
-attempt knows its checkpoint folder by a link of its own: `attempt_3/checkpoint -> ../checkpoint`. When all its processes
-are seen to be gone the link is removed. Where the next attempt finds it still there, it removes it, and goes on with a copy
-of the folder: what a late process writes by the old name is refused, by an open file or its working directory goes nowhere.
+Ray sometimes declares healthy nodes dead, and a killed tuner's trials have their grace while the next session begins. So
+each attempt has its own link to the checkpoint folder: `attempt_3/checkpoint -> ../checkpoint`. When all its processes
+are seen to have ended, the link is removed. If the next attempt finds the link, it removes it and continues with a copy
+of the folder: late writes by the old name then fail, and those by an open file or a working directory have no effect.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ _LINK, _CLOSED = "checkpoint", "checkpoint.closed"
 
 @dataclass(frozen=True)
 class NodeDirectory(ExperimentDirectory):
-    """The experiment's directory, as one of several nodes uses it at the same time."""
+    """The experiment's directory, as one of several nodes that use it at the same time sees it."""
 
     slot: str = ""
 
     @property
     def host_log(self) -> Path:  # type: ignore[override]
-        """Standard error of this slot's trial host."""
+        """Log of the standard error of this slot's trial host."""
         return self.path / f"host_{self.slot}.log"
 
 
@@ -40,8 +40,8 @@ class NodeProgram(Program):
     """A benchmark's program, called by a slot.
 
     Args:
-        slot: a name that no other slot of any session has.
-        hidden: variables that are Ray's, and none of a trial's business.
+        slot: Name of the slot, unique over all sessions.
+        hidden: Environment variables of Ray that are hidden from trials.
     """
 
     slot: str = ""
@@ -49,21 +49,21 @@ class NodeProgram(Program):
 
     @cached_property
     def mark(self) -> int:
-        """Of this slot alone: it sweeps what it has started, and its neighbour's trials not."""
+        """The mark of this slot alone, so that it ends the processes that it has started and not its neighbour's."""
         return experiment_mark(f"{self.directory.path.resolve()}/slots/{self.slot}")
 
     @property
     def owns_devices(self) -> bool:
-        """Ray gives away the devices of an actor that is dead, though its trial may still be on them."""
+        """Whether other processes on a trial's devices must be leftovers: Ray reassigns a dead actor's devices with its trial on them."""
         return True
 
     @property
     def environment_of_host(self) -> Mapping[str, str]:
-        """As the node has it, without what Ray has added."""
+        """The node's environment without the variables that Ray has added."""
         return {name: value for name, value in super().environment_of_host.items() if name not in self.hidden}
 
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
-        """See `Program.order`; late writers of earlier attempts are shut out."""
+        """Return the order of an attempt, and stop late writes by earlier attempts; see `Program.order`."""
         checkpoint, link = self.directory.checkpoint(trial.id), self._link(trial.id, attempt)
         for earlier in range(attempt):  # that of the last one may have been shut out halfway
             link_of_it = self._link(trial.id, earlier)
@@ -74,7 +74,7 @@ class NodeProgram(Program):
         return order
 
     def ended(self, trial_id: int, attempt: int) -> None:
-        """All processes of the attempt are gone."""
+        """Remove the attempt's link to the checkpoint, since all its processes are gone."""
         for name in (_LINK, _CLOSED):
             self._link(trial_id, attempt).with_name(name).unlink(missing_ok=True)
 
@@ -86,21 +86,23 @@ class NodeProgram(Program):
 
 
 def close_checkpoint(attempt: Path) -> None:
-    """Have an attempt that is lost save nothing more, though its processes may live on: what they report is read after this.
+    """Prevent a lost attempt, whose processes may still live, from saving anything more; its reports are read after this.
 
     Args:
-        attempt: its folder.
+        attempt: Folder of the attempt.
     """
     with contextlib.suppress(FileNotFoundError):  # it has not begun, or was seen to end
         os.rename(attempt / _LINK, attempt / _CLOSED)  # noqa: PTH104
 
 
 def shut_out(link: Path, checkpoint: Path) -> None:
-    """Keep an attempt whose end nobody saw from writing into the checkpoint of the next. Killed anywhere, it can be repeated.
+    """Prevent an attempt whose end was not seen from writing into the next one's checkpoint.
+
+    The function can be repeated wherever it was killed.
 
     Args:
-        link: by which the attempt knows it; without it the attempt was seen to end.
-        checkpoint: the folder.
+        link: The attempt's link to the folder; if it is missing, the attempt was seen to end.
+        checkpoint: Checkpoint folder.
     """
     left = checkpoint.with_name(f"{checkpoint.name}.{link.parent.name}")
     if link.is_symlink():
