@@ -37,12 +37,7 @@ def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
 
 
 class Stream:
-    """A reader of an attempt's reports as they grow; of prefixed standard output it returns the reports alone, without prefix.
-
-    Args:
-        path: File with the reports.
-        prefixed: Whether the file is standard output, in which a prefix marks reports.
-    """
+    """A reader of an attempt's reports as they grow; of prefixed standard output it returns only the reports, unprefixed."""
 
     def __init__(self, path: Path, *, prefixed: bool) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""The base of backends whose tuner and trials share a disk, so that trials leave their files in the experiment's directory."""
+"""The base of backends whose tuner and trials share a disk: trials write into the experiment's directory."""
 
 import logging
 import shutil

@@ -208,7 +208,7 @@ class Driver:
 
 
 def _placed(needed: Mapping[str, float], avoided: Sequence[str]) -> Any:
-    """Return the options for an actor that Ray starts where there is room, spread over the nodes as far as possible."""
+    """Return a new actor that Ray starts on a node with room, spread over the nodes as far as possible."""
     options: dict[str, Any] = {
         "num_cpus": needed["CPU"],
         "num_gpus": needed.get("GPU", 0),

@@ -54,7 +54,7 @@ class NodeProgram(Program):
 
     @property
     def owns_devices(self) -> bool:
-        """Whether other processes on a trial's devices must be leftovers: Ray reassigns a dead actor's devices with its trial on them."""
+        """True: other processes on a trial's devices are leftovers, since Ray reassigns a dead actor's devices at once."""
         return True
 
     @property

@@ -1,4 +1,4 @@
-"""What a session has besides slots: the process that talks with Ray, and short-lived files that nodes look for."""
+"""A session of the Ray backend without its slots: the driver, and the temporary files that nodes look for."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -15,22 +15,22 @@ from hpo.errors import BackendError
 from hpo.store.directory import ExperimentDirectory
 
 _DEATHS = 3
-"""A driver that dies so often, each time before a slot was ready, is not started again."""
+"""Number of consecutive deaths of drivers, without a slot becoming ready between them, after which the session fails."""
 _SHUTDOWN = 30.0
 """Seconds that Ray has to end, once all trials have."""
 
 
 class RaySession:
-    """Started by being made.
+    """A running driver with its session's files; creating the object starts the driver.
 
     Args:
-        config: of the experiment.
-        files: its directory.
-        settings: of the backend.
-        command: what starts a driver, for a pretended one.
+        config: Configuration of the experiment.
+        files: The experiment's directory.
+        settings: Settings of the backend.
+        command: Command that starts a driver; tests give a mocked one.
 
     Raises:
-        ConfigError, BackendError, OSError: it cannot be had.
+        ConfigError, BackendError, OSError: The session cannot be started.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RaySession:
         self._deaths = 0
         self._ends = contextlib.ExitStack()
         self.apart: StoredTrials | None = None
-        """What takes in from slots that do not see the directory, where it is so."""
+        """Record of trials on nodes that do not share the directory; None if all nodes share it."""
         try:
             self._opening = self._prepare(config, settings)
             self._start()
@@ -50,7 +50,7 @@ class RaySession:
             raise
 
     def _prepare(self, config: ExperimentConfig, settings: RaySettings) -> Mapping[str, Any]:
-        """The first message to a driver."""
+        """Return the first message to a driver."""
         session = SessionFiles(self._files.path)
         self._ends.callback(session.remove)
         if settings.storage is None:
@@ -69,25 +69,25 @@ class RaySession:
 
     @property
     def descriptor(self) -> int:
-        """To be polled, until `receive` has told of the driver's end."""
+        """Descriptor to poll, until `receive` has reported the driver's end."""
         return self._driver.descriptor
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Tell the driver."""
+        """Send a message to the driver."""
         self._driver.send(message)
 
     def receive(self) -> list[dict[str, Any]] | None:
-        """What the driver has to say; None when it is gone."""
+        """Return the driver's messages; None when the driver has ended."""
         messages = self._driver.receive()
         if messages and any("up" in message for message in messages):
             self._deaths = 0
         return messages
 
     def start_again(self) -> None:
-        """Have another driver, in place of one that is gone: it says whether the cluster is still there.
+        """Start another driver instead of one that has ended; it reports whether the cluster still exists.
 
         Raises:
-            BackendError: they all die.
+            BackendError: All drivers die.
         """
         self._driver.end(_SHUTDOWN)
         self._deaths += 1
@@ -97,10 +97,10 @@ class RaySession:
         self._start()
 
     def close(self, said: Callable[[int, Mapping[str, Any]], None]) -> None:
-        """Have all slots end what still runs, and wait for it; what they have stored meanwhile is noted.
+        """Let all slots end what still runs, and wait for it; what they store meanwhile is recorded.
 
         Args:
-            said: is given the number of a slot and what it logs meanwhile.
+            said: Called with the number of a slot and each of its log messages.
         """
         if self.apart is not None:
             for message in self._driver.last_words(self._grace + UPLOADS):

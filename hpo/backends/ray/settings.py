@@ -1,4 +1,4 @@
-"""What `backend=ray` is given, checked, and what the driver and the slots are told of it."""
+"""The checked settings of `backend=ray`, and the messages with which the driver and the slots receive them."""
 
 import os
 import platform
@@ -24,29 +24,29 @@ from hpo.functions.finding import find_function
 from hpo.store.directory import ExperimentDirectory
 
 LOCAL = "local"
-"""The address that means a cluster on this machine, for this experiment."""
+"""Address that means a cluster on this machine for this experiment alone."""
 UPLOADS = 120.0
-"""Seconds that slots have to store the last checkpoints of trials that have ended with the session."""
+"""Seconds that slots have to store the last checkpoints of trials that ended with the session."""
 
 
 @dataclass(frozen=True)
 class RaySettings:
-    """The options of the backend.
+    """The options of the Ray backend.
 
     Args:
-        address: of the cluster's head.
-        cpus: that Ray sets aside for a trial.
-        accelerator_type: of the GPUs.
-        pending_notice: seconds after which it is said what slots wait for.
-        autoscaling: nodes that fit may come, though there is none yet.
-        storage: address of what keeps checkpoints; None: all nodes see the experiment's directory.
-        sync_seconds: between copies of a trial's checkpoint to the storage.
-        source_dependencies: folders or modules that travel to the nodes besides the script's folder.
-        exclude: patterns of files that do not.
-        max_bundle_mb: that the code may have.
+        address: Address of the cluster's head.
+        cpus: CPUs that Ray reserves per trial.
+        accelerator_type: Type of the GPUs.
+        pending_notice: Seconds after which hpo logs what slots wait for.
+        autoscaling: Whether nodes that fit may be added later, though there is none yet.
+        storage: Address of the storage for checkpoints; None if all nodes share the experiment's directory.
+        sync_seconds: Seconds between copies of a trial's checkpoint to the storage.
+        source_dependencies: Folders or modules that are sent to the nodes besides the script's folder.
+        exclude: Patterns of files that are not sent.
+        max_bundle_mb: Largest size of the code in megabytes.
 
     Raises:
-        ConfigError: they cannot be used.
+        ConfigError: The options cannot be used.
     """
 
     address: str | None = None
@@ -82,10 +82,10 @@ class RaySettings:
 
     @classmethod
     def of(cls, config: ExperimentConfig) -> Self:
-        """Those of an experiment, which can be run with them.
+        """Return the settings of an experiment, after checking that it can be run with them.
 
         Raises:
-            ConfigError: it cannot.
+            ConfigError: The experiment cannot be run with them.
         """
         options = {key: value for key, value in config.backend.items() if key not in ("name", "_target_")}
         settings = cls(**options)
@@ -101,11 +101,11 @@ class RaySettings:
 
     @property
     def place(self) -> str:
-        """The address, as given or as the environment has it."""
+        """The cluster's address, from the options or from the environment."""
         return self.address or os.environ.get("RAY_ADDRESS", "")
 
     def needed(self, config: ExperimentConfig) -> dict[str, float]:
-        """What a slot takes of its node, as Ray names it."""
+        """Return the resources that a slot takes of its node, by Ray's names."""
         needed: dict[str, float] = {"CPU": self.cpus}
         if gpus := config.num_gpus_per_trial:
             needed["GPU"] = gpus
@@ -115,10 +115,10 @@ class RaySettings:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Of the driver. A cluster of its own lets nobody else in, and tells nobody of its use.
+        """The driver's environment. A cluster that it starts admits nobody else and sends no usage statistics.
 
-        Ray shows a token only in token mode, which whoever started the cluster had to ask for, and whoever connects has to.
-        A cluster without tokens lets in who shows one.
+        Ray shows a token only in token mode, which must be set both by whoever started the cluster and by whoever connects.
+        A cluster without tokens admits a client that shows one.
         """
         if self.place != LOCAL:
             shows = "RAY_AUTH_MODE" not in os.environ and _has_token()
@@ -127,10 +127,10 @@ class RaySettings:
         return {**{name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}, **own}
 
     def bundle(self, config: ExperimentConfig) -> Bundle:
-        """The code that nodes need which do not see this machine's.
+        """Return the code for nodes that do not share this machine's files.
 
         Raises:
-            ConfigError: something is not there, or it is too much.
+            ConfigError: A file is missing, or the code is too large.
         """
         return make_bundle(
             config.benchmark,
@@ -150,14 +150,14 @@ class RaySettings:
         bundle: Bundle | None,
         proof: str,
     ) -> dict[str, Any]:
-        """The first message to a driver.
+        """Return the first message to a driver.
 
         Args:
-            config: of the experiment.
-            files: its directory.
-            session: has a file that a node must see, and the code for those that see none.
-            bundle: that code, where there is a storage.
-            proof: an object in the storage that a node must see.
+            config: Configuration of the experiment.
+            files: The experiment's directory.
+            session: Files of the session: one that a node must see, and the code for nodes that share no files.
+            bundle: That code, if there is a storage.
+            proof: Object in the storage that a node must see.
         """
         if bundle is not None:
             config = replace(config, benchmark=bundle.benchmark)
@@ -202,7 +202,7 @@ def _has_token() -> bool:
 
 
 def where_slots_are(config: ExperimentConfig) -> str | None:
-    """What may be said of a cluster before it is asked; None of one on this machine."""
+    """Return a description of the cluster before it is called; None for a cluster on this machine."""
     address = config.backend.get("address") or os.environ.get("RAY_ADDRESS", "")
     if address == LOCAL:
         return None
@@ -214,7 +214,7 @@ def where_slots_are(config: ExperimentConfig) -> str | None:
 
 
 def _files(config: ExperimentConfig, files: ExperimentDirectory) -> Mapping[str, str | None]:
-    """The files that the program is called with, those beside a script that it may import, and their digests."""
+    """Return the files in the program's call and those beside a script that it may import, with their digests."""
     benchmark = config.benchmark
     if benchmark.function is not None:
         source = find_function(benchmark.function, files.path).file

@@ -1,6 +1,6 @@
-"""A place for one trial at a time, on a node: the local backend, in a thread of the actor's process.
+"""A slot, which runs one trial at a time on a node: the local backend, in a thread of the actor's process.
 
-The actor's event loop hands orders to the thread and takes what it has to tell.
+The actor's event loop passes orders to the thread and takes its messages.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from hpo.events.types import BackendEvent, CommandSignal, Exit, Trial
 log = logging.getLogger(__name__)
 
 _SILENCE = 15.0
-"""Seconds after which a call is answered though there is nothing to tell: the next one shows that somebody is there."""
+"""Seconds after which a call returns without a message; the next call shows the slot that the driver is alive."""
 _DESERTED = 45.0
-"""Seconds without a call, after which nobody is: Ray leaves actors alive on nodes that it took for dead."""
+"""Seconds without a call after which the slot ends: Ray leaves actors alive on nodes that it has declared dead."""
 
 __all__ = ["HPOError", "Slot"]
 
 
 class _Forwarded(logging.Handler):
-    """What hpo logs here is to be read in the experiment's log."""
+    """A log handler that sends hpo's messages on this node to the experiment's log."""
 
     def __init__(self, tell: Any) -> None:
         super().__init__(logging.INFO)
@@ -45,15 +45,15 @@ class _Forwarded(logging.Handler):
 
 
 class Slot:
-    """Runs what the tuner orders.
+    """A runner of the tuner's orders on a node.
 
     Args:
-        given: the tuner's order to open it.
-        name: that no other slot has.
-        slots_here: how many may share this node.
+        given: The tuner's order to open the slot.
+        name: Unique name of the slot.
+        slots_here: Number of slots that may share this node.
 
     Raises:
-        ConfigError, BackendError: trials cannot run here.
+        ConfigError, BackendError: Trials cannot run on this node.
     """
 
     def __init__(self, given: Mapping[str, Any], *, name: str, slots_here: int) -> None:
@@ -89,7 +89,7 @@ class Slot:
     # ------------------------------------------------------------------ called in the event loop
 
     async def changes(self) -> Sequence[Mapping[str, Any]]:
-        """What there is to tell, once there is something; nothing after a while, for the sake of the next call."""
+        """Wait for messages and return them; after a while returns none, so that the next call shows that the driver is alive."""
         if self._leaving is not None:
             self._leaving.cancel()
         with contextlib.suppress(TimeoutError):
@@ -100,18 +100,18 @@ class Slot:
         return told
 
     def _leave(self) -> None:
-        """End what still runs, and this process."""
+        """End the trials that still run, and this process."""
         log.warning("nobody has asked for %g s what the slot has to tell: it ends", _DESERTED)
         self._last = self._loop.create_task(self.close())
         self._last.add_done_callback(lambda _: os._exit(1))
 
     def take(self, orders: Sequence[dict[str, Any]]) -> None:
-        """Have the thread carry them out."""
+        """Pass orders to the thread, which carries them out."""
         self._orders += orders
         self._wake()
 
     async def close(self) -> None:
-        """Returns when nothing of any trial is left."""
+        """End the slot; returns when no process of any trial is left."""
         self._closing = True
         self._wake()
         await self._closed.wait()
@@ -168,6 +168,6 @@ class Slot:
 
 
 def _judged(event: BackendEvent) -> BackendEvent:
-    """An end that a cluster manager has brought about: it sends SIGTERM to all of a job, and this process has it blocked."""
+    """Return an event, as an interruption if a cluster manager's SIGTERM to the whole job has ended the trial."""
     taken_back = signal.SIGTERM in signal.sigpending()
     return event._replace(lost=True) if isinstance(event, Exit) and taken_back else event

@@ -1,4 +1,4 @@
-"""What slots warn of, in the experiment's log."""
+"""The slots' warnings in the experiment's log."""
 
 import logging
 from collections import Counter
@@ -8,11 +8,11 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 _QUOTED = 200
-"""Characters of a warning, where it is counted at the end."""
+"""Number of characters that are quoted of a warning whose count is logged at the end."""
 
 
 class SlotWarnings:
-    """Logs what slots have to say; of a trouble that every slot meets again and again a terminal shows the first warning."""
+    """A logger of the slots' messages; a warning that every slot repeats is shown once on a terminal."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -22,8 +22,8 @@ class SlotWarnings:
         """Log one message.
 
         Args:
-            host: the node of the slot.
-            item: `said`, a level, and `text`; `once` names a trouble that all slots have in common.
+            host: Node of the slot.
+            item: Message: `said`, a level, and `text`; `once` names a problem that all slots share.
         """
         text, kind = f"{host}: {item['text']}", item.get("once")
         if kind is None:
@@ -37,7 +37,7 @@ class SlotWarnings:
         log.log(item["said"], "%s; further warnings of this kind are counted, and in hpo.log", text)
 
     def close(self) -> None:
-        """Log how often warnings were given that are shown once."""
+        """Log how often each warning was given that was shown once."""
         for kind, count in self._counts.items():
             if count > 1:
                 log.warning("%d further warnings like this one: %s", count - 1, self._first[kind])

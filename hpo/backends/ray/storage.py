@@ -1,6 +1,6 @@
-"""Where checkpoints are kept when nodes and tuner share no directory: object storage, or a folder that all of them mount.
+"""The storage of checkpoints if nodes and tuner share no directory: object storage, or a folder that all of them mount.
 
-One object for each checkpoint, written once under a name that no other has: what a lost attempt writes late hurts nobody.
+Each checkpoint is one object, written once under a unique name, so that late writes of a lost attempt do no harm.
 """
 
 import contextlib
@@ -18,20 +18,20 @@ from hpo.errors import ConfigError, how_to_install
 
 SCHEMES = ("s3", "gs", "az", "file")
 _PATIENCE = timedelta(seconds=20)
-"""In which a service that fails or is silent is asked again; what fails longer is tried by the next copy."""
+"""Time during which a failing or silent service is asked again; after that the next copy tries again."""
 _RETRIES: Any = {
     "retry_timeout": _PATIENCE,
     "max_retries": 1000,  # it is time that ends the retries: a refused connection takes none of it
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2},
 }
 _REQUEST: dict[str, Any] = {"connect_timeout": timedelta(seconds=5), "read_timeout": timedelta(seconds=10)}
-"""Limits of a single request, so that one that is never answered leaves time for another. While bytes come it may go on."""
+"""Time limits of a single request, so that an unanswered one leaves time for another. While bytes arrive it may continue."""
 _PIECE = 5 << 20
-"""Bytes of one request: what is larger is read, and written, by several, each of which has the whole patience."""
+"""Largest number of bytes per request: larger objects are read and written in several, each with the full patience."""
 _AT_ONCE = 4
-"""Pieces that are written at the same time: more would share a slow line until none is done in time."""
+"""Number of pieces that are written at the same time: more would share a slow line until none is done in time."""
 _METADATA = ("169.254.169.254", "metadata.google.internal")
-"""The service that gives machines in a cloud their credentials: it is asked last, when none are found otherwise."""
+"""Hosts of the service that gives cloud machines their credentials; it is asked last, if there are no others."""
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (profiles in ~/.aws are not read)",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
@@ -41,7 +41,7 @@ _Answer = TypeVar("_Answer")
 
 
 def check_storage(url: str) -> None:
-    """Raise ConfigError unless the text names a storage, and what reads and writes it is installed. Nothing is asked."""
+    """Raise ConfigError if the text does not name a storage, or the library for it is missing. Sends no request."""
     if url.partition("://")[0] not in SCHEMES or not _place_in(url):
         raise ConfigError(
             f"backend.storage={url}: it is not a storage address; give one such as s3://bucket/folder, gs://bucket/folder, "
@@ -59,14 +59,14 @@ def _place_in(url: str) -> str:
 
 
 class CheckpointStorage:
-    """A place for objects.
+    """A place for objects in object storage or in a mounted folder.
 
     Args:
-        url: of it; credentials and region are found in the environment, as the services' own programs find them.
+        url: Address; credentials and region are found in the environment, as by the services' own programs.
 
     Raises:
-        ConfigError: see `check_storage`.
-        OSError: it cannot be used.
+        ConfigError: See `check_storage`.
+        OSError: The storage cannot be used.
     """
 
     def __init__(self, url: str) -> None:
@@ -78,7 +78,7 @@ class CheckpointStorage:
         """Write an object.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: The object cannot be written.
         """
         import obstore
 
@@ -88,7 +88,7 @@ class CheckpointStorage:
         """Write an object's content to a file.
 
         Raises:
-            OSError: it is not there, or cannot be read.
+            OSError: The object does not exist, or cannot be read.
         """
         import obstore
 
@@ -99,10 +99,10 @@ class CheckpointStorage:
                 file.write(self._asked(functools.partial(obstore.get_range, self._store, key, start=start, end=end)))
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        """Bytes of all objects whose keys begin with `prefix`, which ends with a slash.
+        """Return the sizes in bytes of all objects whose keys begin with `prefix`, which ends with a slash.
 
         Raises:
-            OSError: they cannot be listed.
+            OSError: The objects cannot be listed.
         """
         import obstore
 
@@ -110,10 +110,10 @@ class CheckpointStorage:
         return {str(item["path"]): int(item["size"]) for page in pages for item in page}
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Remove objects, those that are not there, too.
+        """Remove objects; missing ones are no error.
 
         Raises:
-            OSError: they cannot be removed.
+            OSError: The objects cannot be removed.
         """
         import obstore
 
@@ -123,10 +123,10 @@ class CheckpointStorage:
 
     @contextlib.contextmanager
     def proof(self) -> Iterator[str]:
-        """Within this there is an object by whose name others can see that they have the same storage.
+        """Keep an object in the storage while the context lasts; others who see it by its name have the same storage.
 
         Raises:
-            ConfigError: nothing can be written there.
+            ConfigError: Nothing can be written to the storage.
         """
         key = f"_hpo/{secrets.token_hex(8)}"
         try:
@@ -145,7 +145,7 @@ class CheckpointStorage:
                 self.remove([key])
 
     def _asked(self, question: Callable[[], _Answer]) -> _Answer:
-        """Ask, and raise what goes wrong as an OSError of one line; a PermissionError if there are no credentials."""
+        """Send a request and raise its errors as an OSError of one line; a PermissionError if there are no credentials."""
         from obstore.exceptions import BaseError
 
         try:

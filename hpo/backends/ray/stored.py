@@ -1,10 +1,10 @@
-"""The tuner's side of trials whose nodes do not see its directory.
+"""The tuner's side of trials whose nodes do not share its directory.
 
-Their reports and logs are written here, as after a local run, and of their checkpoints it is known which the storage has:
+Their reports and logs are written here, as after a local run. A list records which of their checkpoints the storage has:
 
 trials/<id>/attempt_<k>/checkpoints.jsonl   {"key": ..., "position": ..., "size": ..., "digest": ...}, one per copy
 
-A checkpoint is used only when the reports that lie behind it, `position` bytes of them, are here.
+A checkpoint is used only if the `position` bytes of reports that precede it are here.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ from hpo.store.directory import ExperimentDirectory
 log = logging.getLogger(__name__)
 
 KEPT = 2
-"""Checkpoints of a trial."""
+"""Number of checkpoints that are kept per trial."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,16 @@ class KeptCheckpoint:
     position: int
     size: int
     digest: str | None = None
-    """Of its archive; None of one that an earlier version has stored."""
+    """Digest of the archive; None if an earlier version of hpo has stored it."""
 
 
 class StoredTrials:
-    """Those of one session.
+    """The reports and checkpoints of one session's trials on nodes that do not share the tuner's directory.
 
     Args:
-        config: of the experiment.
-        files: its directory.
-        storage: where checkpoints are.
+        config: Configuration of the experiment.
+        files: The experiment's directory.
+        storage: Storage of the checkpoints.
     """
 
     def __init__(self, config: ExperimentConfig, files: ExperimentDirectory, storage: CheckpointStorage) -> None:
@@ -71,10 +71,10 @@ class StoredTrials:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="storage")
 
     def go_on(self, state: ExperimentState) -> None:
-        """See which checkpoints there are; those that nobody knows are removed, those that are only here are stored.
+        """List the checkpoints; remove those in the storage that are not recorded, and store those that exist only here.
 
         Raises:
-            BackendError: the storage does not say.
+            BackendError: The storage cannot be listed.
         """
         self._state = state
         if not state.trials:
@@ -114,7 +114,7 @@ class StoredTrials:
 
     @property
     def _root(self) -> str:
-        """Of all keys: an experiment that replaces another has others."""
+        """The beginning of all keys; an experiment that replaces another has a different one."""
         whose = life(self._config, self._state.created or 0.0)
         return ObjectNames.of(self._config, "", whose).checkpoints().lstrip("/")
 
@@ -127,11 +127,11 @@ class StoredTrials:
     # ------------------------------------------------------------------ attempts
 
     def copying(self, trial_id: int) -> bool:
-        """Is what the trial goes on from still on its way to the storage?"""
+        """Whether the checkpoint that the trial resumes from is still being copied to the storage."""
         return trial_id in self._copying
 
     def begin(self, trial_id: int, attempt: int) -> Mapping[str, Any]:
-        """An attempt begins. Returns what its slot is told of its checkpoints."""
+        """Begin an attempt and return the facts about its checkpoints for its slot."""
         reports = self._reports(trial_id, attempt)
         reports.parent.mkdir(parents=True, exist_ok=True)
         reports.touch()
@@ -142,14 +142,14 @@ class StoredTrials:
         return {"root": self._root, **given}
 
     def restored(self, trial_id: int) -> int | None:
-        """The resource, or less, of the checkpoint that the running attempt was given; None if it was given none."""
+        """Return the resource, or less, of the checkpoint that the running attempt was given; None if it was given none."""
         if (given := self._given.get(trial_id)) is None:
             return None
         reports = self._reports(trial_id, given.attempt)
         return resource_at(reports, given.position, self._config.objective.resource_attr)
 
     def newest(self, trial_id: int) -> KeptCheckpoint | None:
-        """The checkpoint to go on from."""
+        """Return the checkpoint to resume from; None if there is none."""
         after = self._forgotten.get(trial_id, -1)
         for one in reversed(self._stored.get(trial_id, ())):
             reports = self._reports(trial_id, one.attempt)
@@ -158,7 +158,7 @@ class StoredTrials:
         return None
 
     def take_in(self, item: Mapping[str, Any]) -> Sequence[BackendEvent]:
-        """What a slot has told of an attempt, other than an event."""
+        """Take in a slot's message about an attempt and return the events that it means."""
         trial_id = item["trial"]
         match item:
             case {"reports": text, "start": start, "attempt": attempt}:
@@ -196,7 +196,7 @@ class StoredTrials:
         self._remove([one.key for one in stored[:-KEPT]])
 
     def over(self, slot: int, end: Exit) -> list[BackendEvent]:
-        """An attempt has ended, as its slot says, which still copies its checkpoint."""
+        """Return the events of an attempt's end, while its slot may still copy the checkpoint."""
         channel = self._channels.pop(end.trial_id, None)
         if channel is None:
             return [end]
@@ -206,7 +206,7 @@ class StoredTrials:
         return [*channel.finish(), end._replace(log=None if end.log is None else stderr)]
 
     def lose(self, slot: int, trial_id: int | None) -> list[BackendEvent]:
-        """A slot is no more, and nothing comes of what it had."""
+        """Return the remaining events of a slot that was lost; copies that it had not finished are given up."""
         for other in [one for one, where in self._copying.items() if where == slot]:
             del self._copying[other]
             self._lost.add(other)
@@ -218,17 +218,17 @@ class StoredTrials:
     # ------------------------------------------------------------------ checkpoints
 
     def size(self, trial_id: int) -> int:
-        """Bytes of the checkpoint that a trial goes on from."""
+        """Return the size in bytes of the checkpoint that a trial resumes from."""
         found = self.newest(trial_id)
         return 0 if found is None else found.size
 
     def forget(self, trial_id: int) -> None:
-        """No decision can need the trial's checkpoints any more."""
+        """Remove a trial's checkpoints, which no decision can need any more."""
         self._forgotten[trial_id] = self._begun.get(trial_id, 0)
         self._remove([one.key for one in self._stored.pop(trial_id, ())])
 
     def _remove(self, keys: Collection[str]) -> None:
-        """In a thread; what cannot be removed now is removed by the next session."""
+        """Remove objects in a thread; the next session removes those that cannot be removed now."""
         if keys:
             self._worker.submit(self._try_to, lambda: self._storage.remove(keys))
 
@@ -241,7 +241,7 @@ class StoredTrials:
             log.info("checkpoints that nobody needs could not be removed now (%s)", error)
 
     def close(self) -> None:
-        """No slot is left."""
+        """Finish the removals, once no slot is left."""
         for channel in self._channels.values():
             channel.finish()
         self._worker.shutdown(cancel_futures=not self._answers)  # each would have the whole patience with the storage

@@ -1,14 +1,14 @@
-"""The time of an experiment that has no place to be at work."""
+"""A clock that pauses while no slot is available."""
 
 import time
 from collections.abc import Callable
 
 
 class StandingClock:
-    """Monotonic seconds that stand still until it is let go, and whenever it is stopped.
+    """A clock of monotonic seconds that does not run until it is started, nor while it is stopped.
 
     Args:
-        now: monotonic seconds.
+        now: Returns monotonic seconds.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -17,12 +17,12 @@ class StandingClock:
         self._since: float | None = now()
 
     def __call__(self) -> float:
-        """Seconds."""
+        """Return the seconds that the clock has run."""
         now = self._now()
         return now - self._stood - (0.0 if self._since is None else now - self._since)
 
     def go(self, goes: bool) -> None:
-        """Let it go, or stop it."""
+        """Start the clock, or stop it."""
         if goes and self._since is not None:
             self._stood += self._now() - self._since
             self._since = None

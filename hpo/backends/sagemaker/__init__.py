@@ -1,4 +1,4 @@
-"""SageMaker: one training job per attempt of a trial."""
+"""The SageMaker backend: one training job per attempt of a trial."""
 
 from hpo.backends.sagemaker.backend import SageMakerBackend
 

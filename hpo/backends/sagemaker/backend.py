@@ -1,4 +1,4 @@
-"""The SageMaker backend: each attempt of a trial is a training job, whose reports come by way of S3."""
+"""The SageMaker backend: each attempt of a trial is a training job, whose reports arrive through S3."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -18,13 +18,13 @@ from hpo.store.directory import ExperimentDirectory
 
 
 class SageMakerBackend(JobBackend):
-    """Runs attempts as training jobs.
+    """A backend that runs attempts as training jobs.
 
     Args:
         config: The experiment.
         files: The experiment's directory.
         settings: Keys of `conf/backend/sagemaker.yaml`, checked.
-        jobs: Makes the requests of jobs; what they need is on S3.
+        jobs: Maker of the jobs' requests; its uploads must be on S3.
     """
 
     start_up_seconds = 180.0  # of a warm machine; a cold one takes 7 to 8 minutes, as Syne Tune's users have measured
@@ -33,7 +33,7 @@ class SageMakerBackend(JobBackend):
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
-        """Raise ConfigError unless jobs can be made; nothing is asked."""
+        """Raise ConfigError if the settings cannot make valid jobs; does not call AWS."""
         if config.gpus_to_use is not None:
             raise ConfigError(
                 f"gpus_to_use={config.gpus_to_use}: with backend=sagemaker a trial has all GPUs of its own machine; drop the "
@@ -46,27 +46,27 @@ class SageMakerBackend(JobBackend):
 
     @classmethod
     def elsewhere(cls, config: ExperimentConfig) -> str | None:
-        """Return the machine that each attempt has."""
+        """Return a description of the machine that each attempt has."""
         return (
             f"{cls.instance_type(config)}, one for each attempt; whether the account may have as many is not asked now"
         )
 
     @classmethod
     def instance_type(cls, config: ExperimentConfig) -> str | None:
-        """Return the machine's type, as the keys say, or the benchmark."""
+        """Return the machine's type, from the keys or from the benchmark."""
         return given_keys(config).get("instance_type") or config.benchmark.instance_type
 
     @classmethod
     def keys_of(cls, config: ExperimentConfig) -> Mapping[str, Any]:
-        """Return the keys under `backend`, with the launcher's where they are not given."""
+        """Return the keys under `backend`, with the launcher's values for those that are missing."""
         return {**config.backend, **given_keys(config)}
 
     @classmethod
     def open(cls, config: ExperimentConfig, files: ExperimentDirectory, **_: Any) -> Self:
-        """See `Backend.open`; what all jobs need is put on S3.
+        """See `Backend.open`; uploads to S3 what all jobs need.
 
         Raises:
-            HPOError: bucket or role are not there, or may not be used.
+            HPOError: The bucket or the role does not exist, or may not be used.
         """
         settings = settings_of(config)
         jobs = TrialJobs(config, settings)
@@ -88,11 +88,11 @@ class SageMakerBackend(JobBackend):
 
     @property
     def opened(self) -> Mapping[str, Any]:
-        """The tuner's machine and process, and what trials run on."""
+        """The tuner's machine and process, and the machine type and region of trials."""
         return {**super().opened, "instance_type": self._requests.instance_type}
 
     def connect(self, whose: str) -> Platform:
-        """Return training jobs and a bucket; see `JobBackend.connect`."""
+        """Return the job service and the bucket of this backend; see `JobBackend.connect`."""
         settings = self._settings
         names = ObjectNames.of(self._config, settings.prefix, whose)
         place = S3Place(self._client("s3"), str(settings.bucket), encryption(settings))

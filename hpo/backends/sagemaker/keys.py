@@ -1,4 +1,4 @@
-"""The keys of conf/backend/sagemaker.yaml: those of the launcher, and where they come from when they are not given."""
+"""The keys of conf/backend/sagemaker.yaml: those of the launcher, and their defaults."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -13,11 +13,11 @@ _OF_THE_LAUNCHER = ("group", "instance_count", "retries", "sync_checkpoints")
 KEYS = tuple(key.name for key in fields(SageMakerSettings) if key.name not in _OF_THE_LAUNCHER)
 POLL_SECONDS = 3.0
 SILENCE = "silence_seconds"
-"""A key that the launcher has not: after so long without a word the service is asked about a job."""
+"""Key that only the backend has: seconds without a message of a job after which the service is asked about it."""
 
 
 def given_keys(config: ExperimentConfig) -> dict[str, Any]:
-    """The keys that are given under `backend`, else with launcher=sagemaker under `launcher`."""
+    """Return the keys that are given under `backend` or, with launcher=sagemaker, under `launcher`."""
     launcher: Mapping[str, Any] = config.launcher if config.launcher.get("_target_") == _LAUNCHER else {}
     inherited = {key: launcher[key] for key in KEYS if key in launcher and key not in ("poll_seconds", "sync_seconds")}
     own = {key: config.backend[key] for key in KEYS if config.backend.get(key) is not None}
@@ -25,10 +25,10 @@ def given_keys(config: ExperimentConfig) -> dict[str, Any]:
 
 
 def settings_of(config: ExperimentConfig) -> SageMakerSettings:
-    """The settings, checked.
+    """Return the checked settings.
 
     Raises:
-        ConfigError: naming key, value and remedy.
+        ConfigError: A key is missing or wrong; the sentence names key, value and remedy.
     """
     settings = SageMakerSettings.checked(given_keys(config), placeholders=False, group="backend")
     if not 0.2 <= settings.poll_seconds <= 60:
@@ -40,10 +40,10 @@ def settings_of(config: ExperimentConfig) -> SageMakerSettings:
 
 
 def silence_of(config: ExperimentConfig) -> float:
-    """Seconds without a word of a job after which the service is asked about it.
+    """Return the seconds without a message of a job after which the service is asked about it.
 
     Raises:
-        ConfigError: it is not a number that makes sense.
+        ConfigError: The value is not a valid number.
     """
     seconds = config.backend.get(SILENCE, 60.0)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= 3600:

@@ -1,4 +1,4 @@
-"""What is sent to SageMaker for an attempt of a trial, and what its job needs besides: code, experiment, order."""
+"""The request to SageMaker for an attempt of a trial, and the job's inputs: code, experiment, order."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ MODULE = "hpo.backends.sagemaker.slot"
 
 
 class TrialJobs:
-    """The jobs of one experiment. Making it asks nothing of AWS.
+    """A maker of the requests for one experiment's jobs. Creating it does not call AWS.
 
     Args:
-        config: the experiment.
-        settings: of the jobs.
+        config: The experiment.
+        settings: Keys of `conf/backend/sagemaker.yaml`, checked.
 
     Raises:
-        ConfigError: something in it cannot be sent.
+        ConfigError: A part of the experiment cannot be sent.
     """
 
     def __init__(self, config: ExperimentConfig, settings: SageMakerSettings) -> None:
@@ -71,23 +71,23 @@ class TrialJobs:
         self._experiment = f"{settings.prefix}/_experiments/{hashlib.blake2b(self._text, digest_size=16).hexdigest()}"
 
     def upload(self) -> None:
-        """Put on S3 what all of the jobs need, unless it is there.
+        """Upload to S3 what all jobs need, unless it is there.
 
         Raises:
-            HPOError: it cannot be.
+            HPOError: The upload is not possible.
         """
         upload(self._settings, f"{self._code}/bundle.tar.gz", self._bundle.packed())
         upload(self._settings, f"{self._code}/bootstrap.py", Path(bootstrap.__file__).read_bytes())
         upload(self._settings, f"{self._experiment}/experiment.yaml", self._text)
 
     def request(self, name: str, identity: str, order: str, trial_id: int) -> dict[str, Any]:
-        """The arguments of `create_training_job`.
+        """Return the arguments of `create_training_job`.
 
         Args:
-            name: of the job.
-            identity: what tells it from another job of the same name.
-            order: the folder with what it is to do.
-            trial_id: of the trial.
+            name: Name of the job.
+            identity: Text that distinguishes it from another job of the same name.
+            order: Folder with the attempt's order.
+            trial_id: Number of the trial.
         """
         root, data = f"s3://{self._settings.bucket}", self._config.benchmark.data
         return training_request(

@@ -1,7 +1,7 @@
-"""A bucket of S3 as the place that tuner and jobs share; see `ObjectPlace`.
+"""An S3 bucket as the place that tuner and jobs share; see `ObjectPlace`.
 
-It is boto3 that reads and writes, not obstore, which serves the storage of backend=ray: profiles of ~/.aws, roles and keys of
-KMS then work as for the rest of what is asked of AWS, and the image of a job has it.
+It is read and written by boto3, not by obstore as the storage of backend=ray: profiles of ~/.aws, roles and KMS keys then
+work as in all other requests to AWS, and the image of a job has boto3.
 """
 
 import contextlib

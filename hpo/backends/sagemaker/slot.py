@@ -1,4 +1,4 @@
-"""What runs inside the job of one attempt, after the bootstrap.
+"""The program inside the job of one attempt, after the bootstrap.
 
 /opt/ml/input/data/experiment/experiment.yaml     the experiment, as a job sees it
 /opt/ml/input/data/order/order.json               the attempt

@@ -22,11 +22,11 @@ _KILLED = re.compile(r"exit code:? *(137|-9)\b")
 
 
 class TrainingJobs:
-    """Jobs of one account.
+    """The training jobs of one AWS account.
 
     Args:
         sagemaker: A client of boto3.
-        requests: Makes what is sent.
+        requests: Maker of the requests.
     """
 
     def __init__(self, sagemaker: Any, requests: TrialJobs) -> None:
@@ -53,7 +53,7 @@ class TrainingJobs:
         )
 
     def describe(self, jobs: Sequence[str]) -> Mapping[str, JobStatus]:
-        """See `JobService.describe`: one request for each."""
+        """Return the states of jobs, by one request for each; see `JobService.describe`."""
         found = {}
         for job in jobs:
             try:
@@ -64,7 +64,7 @@ class TrainingJobs:
         return found
 
     def stop(self, job: str) -> None:
-        """See `JobService.stop`: SIGTERM, and SIGKILL 120 s later."""
+        """Stop a job by SIGTERM, and SIGKILL 120 s later; see `JobService.stop`."""
         with aws_errors_as_sentence(job, group="backend"):
             try:
                 self._sagemaker.stop_training_job(TrainingJobName=job)
@@ -74,10 +74,10 @@ class TrainingJobs:
                 log.info("job %s has ended already", job)
 
     def release(self, job: str) -> None:
-        """Do nothing: the service is asked about a job only when somebody names it."""
+        """Do nothing: the service is asked only about jobs that are named."""
 
     def close(self) -> None:
-        """Do nothing: clients are shared."""
+        """Do nothing: the clients are shared."""
 
 
 def status_of(found: Mapping[str, Any]) -> JobStatus:
