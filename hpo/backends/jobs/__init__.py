@@ -1,1 +1,1 @@
-"""Trials as jobs of a job service: one machinery for every platform, which a platform joins by two small adapters."""
+"""Trials as jobs of a job service: shared code for all platforms, each of which adds two small adapters."""

@@ -1,4 +1,4 @@
-"""The attempts that have a job or wait for one: messages of the threads come in, events of the experiment go out."""
+"""The attempts that have a job or wait for one: turns messages of the threads into events of the experiment."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ from hpo.events.types import BackendEvent, Exit, Placed
 log = logging.getLogger(__name__)
 
 ENDING = 60.0
-"""Seconds that a job is given to end by itself, beyond the patience with its script: it has to write what is left."""
+"""Seconds that a job has to end by itself, beyond the patience with its script, so that it can write what is left."""
 
 
 @dataclass(eq=False)
@@ -43,14 +43,14 @@ class JobAttempt:
     attempt: int
     job: TrialJob
     reports: Path
-    """The file here that holds what the attempt has reported."""
+    """Local file with the attempt's reports."""
     channel: Channel
-    """Reads that file."""
+    """Reader of that file."""
     asked: bool = False
-    """Whether the tuner wants it to stop."""
+    """Whether the tuner has asked the attempt to stop."""
 
     def end(self, **how: Any) -> Exit:
-        """Return its exit in case the job leaves none."""
+        """Return the attempt's exit for the case that its job leaves none."""
         return Exit(self.trial_id, self.attempt, None, lost=True, **how)
 
 
@@ -58,10 +58,10 @@ class Attempts:
     """The attempts of one backend.
 
     Args:
-        jobs: Thread that asks the job service.
+        jobs: Thread that calls the job service.
         watch: Thread that reads what the jobs write.
-        refused: Takes the sentence with which a job was refused that there may be room for later.
-        saved: Takes a trial and the bytes of the checkpoint that an attempt has left.
+        refused: Called with the sentence with which a job was rejected for which there may be room later.
+        saved: Called with a trial and the size in bytes of the checkpoint that its attempt has left.
     """
 
     def __init__(
@@ -89,19 +89,19 @@ class Attempts:
         return sum(running.job.queued for running in self._by_name.values())
 
     def begin(self, running: JobAttempt) -> list[BackendEvent]:
-        """Ask for a job. Returns the reports here that an earlier session has not taken in."""
+        """Request a job for an attempt. Returns the local reports that an earlier session has not taken in."""
         self._by_name[running.job.name] = self._by_trial[running.trial_id] = running
         self._jobs.create(running.job)
         return running.channel.read()
 
     def stop(self, trial_id: int, patience: float) -> None:
-        """Have the job stopped, once it has had time to end by itself."""
+        """Stop a trial's job, once it has had time to end by itself."""
         if (running := self._by_trial.get(trial_id)) is not None:
             running.asked = True
             self._jobs.stop(running.job, patience + ENDING if patience > 0 else 0.0)
 
     def abandon(self) -> list[BackendEvent]:
-        """Have all jobs stopped, and wait for none."""
+        """Request the stop of all jobs without waiting for it, and return the events that end their attempts."""
         events = []
         for running in list(self._by_name.values()):
             self._jobs.stop(running.job)
@@ -109,7 +109,7 @@ class Attempts:
         return events
 
     def give_up_waiting(self) -> list[BackendEvent]:
-        """End the attempts that have no job, for they will have none, and withdraw those whose job is queued."""
+        """End the attempts that have no job and will get none, and withdraw those whose job is queued."""
         events = []
         for running in [running for running in self._by_name.values() if not running.job.at_work]:
             if running.job.queued:
@@ -121,7 +121,7 @@ class Attempts:
         """Return the events that a message of one of the threads means.
 
         Raises:
-            BackendError: The backend cannot go on.
+            BackendError: The backend cannot continue.
         """
         if isinstance(message, Trouble):
             if isinstance(message.error, HPOError | OSError):
@@ -197,7 +197,7 @@ class Attempts:
         return [*running.channel.finish(), end]
 
     def close(self) -> None:
-        """Have the jobs stopped that still run, and end the watching."""
+        """Stop the jobs that still run, and end the watch."""
         for running in self._by_name.values():
             self._jobs.stop(running.job)
             running.channel.finish()

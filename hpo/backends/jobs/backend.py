@@ -1,9 +1,9 @@
-"""A backend whose attempts are jobs of a platform's job service, and whose reports come by way of a place for objects.
+"""The base of backends whose attempts are jobs of a platform's service, and whose reports pass through an object place.
 
     start ─→ job thread: submit ─→ the job's slot writes pieces ─→ report watch: list, read ─→ wait
 
 Two threads talk with the platform and put what happens into one queue, which `wait` empties. Jobs outlive the tuner: a
-session that follows one that was killed adopts them.
+session that follows a killed one adopts its jobs.
 """
 
 import logging
@@ -39,27 +39,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Platform:
-    """What a backend works with in one session."""
+    """The job service, the object place and their settings for one session."""
 
     service: JobService
     place: ObjectPlace
     names: ObjectNames
     order: Mapping[str, Any]
-    """What every order says besides: where the job finds the place, and how often it copies checkpoints."""
+    """Content that every order has in addition: how the job finds the place, and how often it copies checkpoints."""
 
 
 class JobBackend(Backend):
-    """Runs attempts as jobs. A platform's backend gives `open`, `connect`, and what it says of itself.
+    """A backend that runs attempts as jobs. A platform's subclass provides `open`, `connect` and its descriptions.
 
     Args:
         config: The experiment.
         files: The experiment's directory.
-        intervals: Seconds between looks and questions.
+        intervals: Seconds between the looks and requests of the threads.
     """
 
     trials_beside_it = False
     wait_for_threads = 30.0
-    """Seconds that a session's end may take to have jobs stopped."""
+    """Seconds that the end of a session may take for stopping jobs."""
 
     def __init__(self, config: ExperimentConfig, files: ExperimentDirectory, intervals: Intervals) -> None:
         self._config, self._files, self._intervals = config, files, intervals
@@ -90,7 +90,7 @@ class JobBackend(Backend):
         return {"host": socket.gethostname(), "pid": os.getpid(), "hpo": hpo.__version__}
 
     def go_on(self, state: ExperimentState) -> None:
-        """See which checkpoints there are; folders aside that the log does not know."""
+        """List the stored checkpoints, and set aside folders that the log does not know."""
         put_aside_unknown(self._files, state)
         self._state = state
         if state.trials:
@@ -127,7 +127,7 @@ class JobBackend(Backend):
 
     @property
     def capacity(self) -> int | None:
-        """As many attempts as the platform's quota has been seen to allow, those that wait for a job included."""
+        """Return the number of attempts that the platform's quota has allowed so far, including those that wait for a job."""
         return self._quota.capacity if self._trouble is None else 0
 
     @property
@@ -136,7 +136,7 @@ class JobBackend(Backend):
         return self._quota.waiting or self._trouble is not None
 
     def clock(self) -> float:
-        """Stands still while attempts wait and none has a job."""
+        """Return the monotonic seconds; the clock stops while attempts wait and none has a job."""
         return self._quota.clock()
 
     def holds(self, trial_id: int) -> bool:
@@ -152,11 +152,11 @@ class JobBackend(Backend):
     # ------------------------------------------------------------------ attempts
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
-        """Ask for a job; see `Backend.start`."""
+        """Request a job for the attempt; see `Backend.start`."""
         self._begin(trial, attempt, until, 0)
 
     def adopt(self, trial: Trial, attempt: int, until: int | None, position: int) -> bool:
-        """Find the job of an attempt, or have one: the earlier session may have been killed before it asked."""
+        """Find the job of an attempt or request one, since the earlier session may have been killed before it did."""
         self._begin(trial, attempt, until, position)
         return True
 
@@ -192,11 +192,11 @@ class JobBackend(Backend):
         return self._files.attempt(trial_id, attempt) / "reports.jsonl"
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
-        """Have the service end the job, whose trial has its grace to save. See `Backend.stop`."""
+        """Let the service end the job, whose trial has its grace to save. See `Backend.stop`."""
         self._attempts.stop(trial_id, patience)
 
     def kill(self) -> None:
-        """Have all jobs stopped, and wait for none."""
+        """Request the stop of all jobs without waiting for it."""
         self._tell(self._attempts.abandon())
 
     def _tell(self, events: Sequence[BackendEvent]) -> None:
@@ -205,7 +205,7 @@ class JobBackend(Backend):
             self.wake()
 
     def wake(self) -> None:
-        """Put nothing into the queue that `wait` sleeps at."""
+        """Wake up `wait` by an empty message; see `Backend.wake`."""
         self._told.put(None)
 
     def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
@@ -232,7 +232,7 @@ class JobBackend(Backend):
     # ------------------------------------------------------------------ what they leave
 
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
-        """Return what is here of an attempt's reports and was not taken in."""
+        """Return the local reports of an attempt that were not taken in."""
         path = self._reports(trial_id, attempt)
         return Channel(path, trial_id, attempt, position).finish() if path.exists() else ()
 
@@ -250,7 +250,7 @@ class JobBackend(Backend):
         return self._sizes.get(trial_id, 0)
 
     def forget_checkpoint(self, trial_id: int) -> None:
-        """Have the trial's archives removed."""
+        """Remove the trial's archives."""
         self._sizes.pop(trial_id, None)
         known = self._state.trials.get(trial_id)
         last = self._begun.get(trial_id, known.attempt if known is not None else 0)
@@ -258,7 +258,7 @@ class JobBackend(Backend):
         self._jobs.forget(trial_id, last)
 
     def close(self) -> None:
-        """End the threads; jobs that still run are stopped."""
+        """End the threads and stop the jobs that still run."""
         if "_attempts" in vars(self):
             self._attempts.close()
         if "_jobs" in vars(self):

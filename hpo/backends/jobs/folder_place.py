@@ -1,8 +1,8 @@
-"""A place for objects on a file system that all machines of a cluster share.
+"""An object place on a file system that all machines of a cluster share.
 
     live/0-0-ab/begun    is the file    live/0-0-ab+begun
 
-Each first part of a key is one folder without subfolders, so that one listing shows what all attempts have written.
+The first part of a key is one folder without subfolders, so that one listing shows what all attempts have written.
 """
 
 import contextlib
@@ -15,15 +15,15 @@ from pathlib import Path
 from hpo.backends.jobs.protocols import StoredObject
 
 _SLASH = "+"
-"""Stands for a slash in the name of a file; no key contains it."""
+"""Replacement for a slash in file names; no key contains it."""
 _UNFINISHED = ".tmp-"
 
 
 class FolderPlace:
-    """Objects in a folder; see `ObjectPlace`.
+    """An object place in a folder; see `ObjectPlace`.
 
     Args:
-        root: The folder, which need not exist yet.
+        root: Folder, which need not exist yet.
     """
 
     def __init__(self, root: Path) -> None:
@@ -52,7 +52,7 @@ class FolderPlace:
 
     @staticmethod
     def _refresh(folder: Path) -> None:
-        """Have NFS read the folder anew: a client drops what it remembers of a folder that it changes itself."""
+        """Make NFS read the folder again: a client drops its cached listing of a folder that it changes itself."""
         probe = folder / f"{_UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}"
         probe.touch()
         probe.unlink()
@@ -71,7 +71,7 @@ class FolderPlace:
             made.replace(self.path(key))
 
     def create(self, key: str, content: bytes) -> bool:
-        """Write an object unless it exists; of several machines that try, one succeeds. Returns whether this one did."""
+        """Write an object unless it exists; if several machines try, one succeeds. Returns whether this one did."""
         with self._unfinished(key, content) as made:
             try:
                 os.link(made, self.path(key))  # atomic on NFS, too

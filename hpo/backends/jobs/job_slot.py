@@ -1,6 +1,6 @@
-"""Runs one attempt inside a job: the local backend for its trial, and a mirror of its files in the place.
+"""A slot inside a job, which runs attempts: the local backend for the trial, and a mirror of its files in the place.
 
-The attempt is over when all of it is in the place. A request to stop is passed on to the trial, which has its grace.
+An attempt has finished when all its files are in the place. A request to stop is passed to the trial, which has its grace.
 """
 
 import logging
@@ -30,14 +30,14 @@ SIGNAL_DELAY = 1.0
 
 
 class JobSlot:
-    """Runs attempts one after the other; a context manager that ends what it has started.
+    """A runner of attempts, one after the other; a context manager that ends what it has started.
 
     Args:
         config: The experiment as the job sees it.
         place: Place that the tuner reads.
         names: Names of the experiment's objects there.
         work: Folder for the trials' files.
-        node: What the tuner logs as the attempt's machine.
+        node: Name of the machine that the tuner logs for the attempt.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class JobSlot:
             self._backend.close()
 
     def stop(self, *_: object) -> None:
-        """End the attempt, after its trial has had time to save: the machine is wanted back, or the tuner ends the trial."""
+        """End the attempt after its trial has had time to save, because the machine is reclaimed or the tuner ends the trial."""
         self._stopped = True
         if self._backend is not None:
             self._backend.wake()
@@ -66,10 +66,10 @@ class JobSlot:
     def run(
         self, order: Mapping[str, Any], *, asked: Callable[[], bool] = lambda: False, look: float | None = None
     ) -> Exit:
-        """Run an attempt to its end, and leave all of it in the place.
+        """Run an attempt to its end, and write all its files to the place.
 
         Args:
-            order: What is to be done.
+            order: The attempt's order.
             asked: Whether the tuner asks for the end of the attempt, in addition to `stop`.
             look: Seconds between two calls of `asked`; None never calls it.
 
@@ -112,13 +112,13 @@ class JobSlot:
         return end
 
     def _expect_signal(self) -> None:
-        """Give a signal time to come: if it was the platform that ended the trial, the trial has not failed."""
+        """Wait briefly for a signal: if the platform has ended the trial, the trial has not failed."""
         deadline = time.monotonic() + SIGNAL_DELAY
         while not (self._stopped or self._asked) and time.monotonic() < deadline:
             time.sleep(0.05)
 
     def _before(self, name: str) -> list[tuple[str, tuple[int, int] | None, bool]]:
-        """Return what the attempt has left before: nothing, unless it began on another machine."""
+        """Return the objects that the attempt has left earlier; none, unless it began on another machine."""
         found = self._place.list(f"{self._names.live}{name}/")
         keys = [live_key(item.key, self._names.live) for item in found]
         return [key for key in keys if key is not None]
@@ -158,7 +158,7 @@ class JobSlot:
             mirror.follow()
 
     def _put(self, key: str, content: bytes | Path) -> None:
-        """Write an object, however long the place cannot be reached: the service ends the job if it may not go on.
+        """Write an object, retrying while the place cannot be reached; the service ends the job if that takes too long.
 
         Raises:
             HPOError: The job may not write there.
@@ -175,11 +175,11 @@ class JobSlot:
 
 
 class AttemptOutlet:
-    """The outlet of an attempt's mirror: each copy is an object that is written once.
+    """The outlet of an attempt's mirror; each copy is an object that is written once.
 
     Args:
         put: Writes an object.
-        place: Place that the objects are in.
+        place: Place that contains the objects.
         names: Names of the experiment's objects.
         trial_id: Number of the trial.
         attempt: Number of the attempt.

@@ -1,4 +1,4 @@
-"""Asks the job service, one question after the other in a thread, so that the tuner never waits for it."""
+"""The thread that calls the job service, one request after the other, so that the tuner never waits for it."""
 
 import heapq
 import itertools
@@ -17,7 +17,7 @@ from hpo.errors import HPOError
 log = logging.getLogger(__name__)
 
 SOON = 5.0
-"""Seconds until a service that only wants to be asked less often is asked again."""
+"""Seconds until the next request to a service that only limits the rate of requests."""
 MOST_REMOVED = 1000
 
 
@@ -30,15 +30,15 @@ class TrialJob:
     trial_id: int
     request: JobRequest
     order: Callable[[str | None], bytes]
-    """Makes the order that resumes from a checkpoint, given by its key."""
+    """Function that makes the order for resuming from a checkpoint, given by its key."""
     taken: Mapping[int, int] = field(default_factory=dict)
     """Bytes of reports that were taken in, by attempt of the trial."""
     after: int = -1
-    """Checkpoints of this attempt and those before are not used."""
+    """Attempt up to which checkpoints are not used."""
     job: str | None = None
-    """Name of the job for the service, once it has it."""
+    """The service's name of the job, once it exists."""
     queued: bool = False
-    """Whether the service has it and has not begun it."""
+    """Whether the job waits in the service's queue."""
     cancelled: bool = False
     restored: StoredCheckpoint | None = None
     """Checkpoint that its order resumes from."""
@@ -50,14 +50,14 @@ class TrialJob:
 
 
 class JobThread:
-    """Creates, stops and looks up the jobs of one backend.
+    """A thread that creates, stops and looks up the jobs of one backend.
 
     Args:
-        service: The platform's job service; it is asked in this class's thread alone.
+        service: The platform's job service; only this thread calls it.
         place: The platform's place for objects.
         names: Names of the experiment's objects there.
         intervals: Seconds until the service is asked again.
-        tell: Takes what happens, in this class's thread.
+        tell: Called in this thread with each message.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class JobThread:
         self._thread.start()
 
     def create(self, job: TrialJob, after: float = 0.0) -> None:
-        """Have the job, once there is room; jobs that are asked for while the service answers are submitted together."""
+        """Create a job once there is room; jobs requested while the service answers are submitted together."""
 
         def add() -> None:
             self._to_create.append(job)
@@ -90,11 +90,11 @@ class JobThread:
         self._do(add, after)
 
     def stop(self, job: TrialJob, patience: float = 0.0) -> None:
-        """End the job after so many seconds, unless it has ended."""
+        """End a job after some seconds, unless it has ended."""
         self._do(lambda: self._stop(job), patience)
 
     def describe(self, job: TrialJob) -> None:
-        """Ask what has become of the job."""
+        """Ask the service for the state of a job."""
 
         def add() -> None:
             self._to_describe.append(job)
@@ -103,22 +103,22 @@ class JobThread:
         self._do(add)
 
     def release(self, job: TrialJob) -> None:
-        """Have the service forget the job of an attempt that is over."""
+        """Let the service forget the job of an attempt that has finished."""
         self._do(lambda: self._service.release(job.job) if job.job is not None else None)
 
     def forget(self, trial_id: int, upto: int) -> None:
-        """Remove the checkpoints of a trial's attempts up to one."""
+        """Remove the checkpoints of a trial's attempts up to the attempt `upto`."""
         self._do(lambda: self._forget(trial_id, upto))
 
     def close(self, limit: float) -> None:
-        """Do what is due, close the service and end the thread; what is due later is left."""
+        """Do what is due, close the service and end the thread; later tasks are dropped."""
         with self._condition:
             self._closing = True
             self._condition.notify()
         self._thread.join(limit)
 
     def stored(self) -> list[StoredCheckpoint]:
-        """Return all checkpoints of the experiment; asked in the caller's thread."""
+        """Return all checkpoints of the experiment; runs in the caller's thread."""
         return self._stored(self._names.checkpoints())
 
     # ------------------------------------------------------------------ in the thread

@@ -1,4 +1,4 @@
-"""What the threads of a job backend tell the tuner's thread, matched by type. `name` is that of the attempt."""
+"""Messages from the threads of a job backend to the tuner's thread, matched by type. `name` is the attempt's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from hpo.backends.jobs.protocols import JobStatus, Submitted
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An attempt has its job."""
+    """The message that an attempt has its job."""
 
     name: str
     answer: Submitted
@@ -17,7 +17,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An attempt waits until the service has room for its job."""
+    """The message that an attempt waits until the service has room for its job."""
 
     name: str
     message: str
@@ -25,14 +25,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """An attempt was stopped before it had a job."""
+    """The message that an attempt was stopped before it had a job."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """The service was asked about an attempt's job."""
+    """The service's answer about an attempt's job."""
 
     name: str
     status: JobStatus
@@ -40,7 +40,7 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The job of an attempt that was queued has begun."""
+    """The message that the queued job of an attempt has begun."""
 
     name: str
     node: str
@@ -57,7 +57,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt has ended and left its exit."""
+    """The message that an attempt has ended and left its exit."""
 
     name: str
     record: Mapping[str, Any]
@@ -66,7 +66,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A job has ended without leaving its attempt's exit."""
+    """The message that a job has ended without leaving its attempt's exit."""
 
     name: str
     status: JobStatus
@@ -74,21 +74,21 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Torn:
-    """Reports of an attempt are missing although later ones are there."""
+    """The message that reports of an attempt are missing although later ones exist."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """An attempt has not written anything for a while."""
+    """The message that an attempt has not written anything for a while."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A thread cannot go on."""
+    """The message that a thread cannot continue."""
 
     error: Exception
 

@@ -1,15 +1,15 @@
 """Names of an experiment's objects in the place that tuner and jobs share, and of its attempts and their jobs.
 
-<root>/orders/<attempt>/order.json            what the job is to do
-<root>/live/<attempt>/begun                   it does
+<root>/orders/<attempt>/order.json            the job's order
+<root>/live/<attempt>/begun                   written when the job begins
 <root>/live/<attempt>/<start>-<end>           those bytes of its reports; written once
-<root>/live/<attempt>/exit                    how it ended; the last that is written
-<root>/logs/<attempt>/stderr.log              the end of what the script said
+<root>/live/<attempt>/exit                    how it ended; written last
+<root>/logs/<attempt>/stderr.log              the end of the script's standard error
 <root>/checkpoints/<trial>/<attempt>-<number>-<position>.tar
 
-An attempt's name has its trial, its number and a digest of what it is to do: what a lost past has left under its number
-passes for nothing else. A checkpoint says how many bytes of reports were there when it was made: a trial goes on from none
-whose reports were not taken in.
+An attempt's name has its trial, its number and a digest of its order, so that objects from a lost past under the same
+number are not mistaken for it. A checkpoint's name has the bytes of reports at the time it was made: a trial resumes only
+from a checkpoint whose reports were taken in.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _STORED = re.compile(r"(\d{5})-(\d{6})-(\d{15})\.tar")
 
 @dataclass(frozen=True)
 class ObjectNames:
-    """Keys of an experiment's objects, from its beginning until another replaces it.
+    """The keys of an experiment's objects, from its beginning until another experiment replaces it.
 
     Args:
         root: Start of all keys, without a slash at the end; may be empty.
@@ -73,24 +73,24 @@ class ObjectNames:
         return f"{self.live}{attempt}/exit"
 
     def beginning(self, attempt: str) -> str:
-        """Return the key that tells that an attempt has begun."""
+        """Return the key of the object that marks the beginning of an attempt."""
         return f"{self.live}{attempt}/begun"
 
 
 @dataclass(frozen=True, order=True)
 class StoredCheckpoint:
-    """A checkpoint in the place; the later one is the greater."""
+    """A checkpoint in the place; the later of two is the greater."""
 
     attempt: int
     number: int
     position: int
-    """Bytes of the attempt's reports when it was made."""
+    """Bytes of the attempt's reports when the checkpoint was made."""
     key: str
     size: int
 
     @classmethod
     def read(cls, key: str, size: int) -> "StoredCheckpoint | None":
-        """Return the checkpoint that a key names; None if the key is none of ours."""
+        """Return the checkpoint that a key names; None if the key does not belong to hpo."""
         found = _STORED.fullmatch(key.rpartition("/")[2])
         return None if found is None else cls(int(found[1]), int(found[2]), int(found[3]), key, size)
 
@@ -106,14 +106,14 @@ def newest(stored: Iterable[StoredCheckpoint], taken: Mapping[int, int], after: 
     Args:
         stored: All checkpoints of a trial.
         taken: Bytes of reports that were taken in, by attempt.
-        after: Attempt that no longer counts, nor do those before it.
+        after: Attempt up to which checkpoints are not used.
     """
     fit = [one for one in stored if one.attempt > after and one.position <= taken.get(one.attempt, -1)]
     return max(fit, default=None)
 
 
 def live_key(key: str, live: str) -> tuple[str, tuple[int, int] | None, bool] | None:
-    """Return (attempt, its bytes, whether it is the exit) for a key below `live`; None if the key is none of ours."""
+    """Return (attempt, its bytes, whether it is the exit) for a key below `live`; None if the key does not belong to hpo."""
     found = _LIVE.fullmatch(key.removeprefix(live))
     if found is None:
         return None
@@ -122,20 +122,20 @@ def live_key(key: str, live: str) -> tuple[str, tuple[int, int] | None, bool] | 
 
 
 def life(experiment: ExperimentConfig, created: float) -> str:
-    """Return 32 hexadecimal digits for an experiment that began at a unix time: one that replaces it has others."""
+    """Return 32 hexadecimal digits for an experiment that began at a Unix time; one that replaces it gets different ones."""
     return _digest(f"{experiment.place}\0{experiment.random_seed}\0{created!r}")
 
 
 def attempt_name(whose: str, trial: Trial, attempt: int, until: int | None) -> str:
-    """Return the name of an attempt, which tells what it is to do: trial, number, and a digest of configuration and end."""
+    """Return the name of an attempt: its trial, its number, and a digest of configuration and end."""
     content = json.dumps([dict(trial.configuration), until], sort_keys=True, default=str)
     return f"{trial.id}-{attempt}-{_digest(f'{whose}{content}')[:12]}"
 
 
 def job_of_attempt(experiment: ExperimentConfig, whose: str, trial_id: int, attempt: int, again: int = 0) -> str:
-    """Return `{tag}-{method}-{seed}-{hash}-{trial}-{attempt}`; what is too long is cut from the tag and the method.
+    """Return `{tag}-{method}-{seed}-{hash}-{trial}-{attempt}`; a longer name is shortened in the tag and the method.
 
-    A name that somebody else's job has is followed by one with `-r1` behind it, and so on.
+    If another job has the name, `-r1` is appended, and so on.
     """
     tail = f"-{experiment.seed}-{hash4(whose)}-{trial_id}-{attempt}" + (f"-r{again}" if again else "")
     room = LONGEST_JOB_NAME - len(tail)
@@ -149,5 +149,5 @@ def _digest(text: str) -> str:
 
 
 def description(trial: Trial, **more: Any) -> bytes:
-    """Return an order as it is stored: trial, configuration and more."""
+    """Return an order in its stored form: trial, configuration and further content."""
     return json.dumps({"trial": trial.id, "configuration": dict(trial.configuration), **more}).encode()

@@ -1,4 +1,4 @@
-"""What the end of a job means for its attempt."""
+"""The conversion of a job's end into the exit of its attempt."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _STORED = ("trial_id", "attempt", "exit_code", "signal", "lost", "error", "usage
 
 
 def exit_to_json(end: Exit, *, stopped: bool, sent: int, logs: list[str], checkpoints: list[tuple[str, int]]) -> bytes:
-    """Return an exit as a job leaves it.
+    """Return an exit in the form that a job leaves it.
 
     Args:
         end: Exit of the attempt.
@@ -44,7 +44,7 @@ def exit_without_record(trial_id: int, attempt: int, status: JobStatus) -> Exit:
     Args:
         trial_id: Number of the trial.
         attempt: Number of the attempt.
-        status: What the service says of the job.
+        status: The service's description of the job.
     """
     if status.failed:
         return Exit(trial_id, attempt, 1, error=status.reason)

@@ -1,4 +1,4 @@
-"""What a platform must provide so that trials can run as its jobs: a job service, and a place for objects.
+"""The interfaces with which a platform runs trials as its jobs: a job service, and a place for objects.
 
 The tuner writes an order to the place and asks the service for a job. The job reads the order, runs the attempt, and writes
 reports, checkpoints and the exit to the place, where the tuner finds them. Nothing else connects the two.
@@ -12,10 +12,10 @@ from typing import Protocol
 
 
 class JobPhase(StrEnum):
-    """Where a job is in its life."""
+    """The phase of a job's life."""
 
     QUEUED = "queued"
-    """The service has it, and it has not begun."""
+    """The service has accepted the job, which has not begun."""
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     """The machine was taken away; the service would run the job again."""
@@ -24,81 +24,81 @@ class JobPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """What the service says of a job."""
+    """The service's description of a job."""
 
     phase: JobPhase
     reason: str = ""
-    """Why it ended, in one line."""
+    """Reason for the job's end, in one line."""
     failed: bool = False
     """Whether the training program is at fault, and not the machine or the service."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """A job that is to exist exactly once."""
+    """A request for a job that must exist exactly once."""
 
     attempt: str
     """Name of the attempt; no other attempt of any experiment has it."""
     name: Callable[[int], str]
-    """Makes the job's name, and further names for the case that somebody else's job has it."""
+    """Function that makes the job's name, and further names for the case that another job has it."""
     identity: str
-    """Text that tells the job from others of the same name."""
+    """Text that distinguishes the job from others of the same name."""
     order: str
-    """Prefix of the objects that say what the job is to do."""
+    """Prefix of the objects with the job's order."""
     trial_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The service has the job."""
+    """The answer that the service has accepted the job."""
 
     job: str
-    """Its name for the service."""
+    """The service's name of the job."""
     new: bool
-    """False if an earlier session had asked for it."""
+    """Whether this request created the job; False if an earlier session had requested it."""
     status: JobStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service has no room for the job now; it is asked again later."""
+    """The answer that the service has no room for the job now and will be asked again."""
 
     message: str
-    """Why, in a sentence for the user; empty if that is not worth a word."""
+    """Reason, in a sentence for the user; empty if it need not be shown."""
     soon: bool = False
-    """Whether a few seconds may be enough."""
+    """Whether a retry after a few seconds may succeed."""
 
 
 class JobService(Protocol):
-    """Runs jobs. All methods are called from one thread."""
+    """A service that runs jobs. All methods are called from one thread."""
 
     def submit(self, requests: Sequence[JobRequest]) -> Iterator[Submitted | Refused]:
-        """Have jobs, each exactly once, however often it is asked for; one answer for each request, in order.
+        """Create jobs, each exactly once, however often it is requested; yields one answer per request, in order.
 
         Raises:
-            HPOError: a job was refused, and will be.
+            HPOError: The service rejects a job for good.
         """
 
     def describe(self, jobs: Sequence[str]) -> Mapping[str, JobStatus]:
-        """Return what has become of jobs; those that the service cannot tell now are left out.
+        """Return the states of jobs; those that the service cannot tell now are left out.
 
         Raises:
             OSError: The service cannot be asked now.
-            HPOError: The experiment cannot go on; the sentence says why.
+            HPOError: The experiment cannot continue; the sentence says why.
         """
 
     def stop(self, job: str) -> None:
-        """Have a job end: its program gets SIGTERM and time to save. A job that has ended is left alone.
+        """Stop a job: its program gets SIGTERM and time to save. A job that has ended is left alone.
 
         Raises:
-            HPOError: the service refuses.
+            HPOError: The service rejects the request.
         """
 
     def release(self, job: str) -> None:
-        """Forget a job whose attempt is over; it is not asked about again."""
+        """Forget a job whose attempt has finished; it is not asked about again."""
 
     def close(self) -> None:
-        """End what serves this session alone; the jobs that are to end were stopped before."""
+        """End what serves this session alone; jobs that must end were stopped before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,11 @@ class StoredObject:
     key: str
     size: int
     modified: float
-    """Unix time at which it was written."""
+    """Unix time at which the object was written."""
 
 
 class ObjectPlace(Protocol):
-    """Keeps objects that tuner and jobs see. An object appears whole or not at all. May be used by several threads.
+    """A store of objects that tuner and jobs share. An object appears whole or not at all. Several threads may use it.
 
     Every method raises OSError if the place cannot be reached now, and HPOError, a sentence for the user, if it may not be
     used.
@@ -131,18 +131,18 @@ class ObjectPlace(Protocol):
         """Write an object; a path gives the content of that file."""
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Remove objects; those that are not there are no error."""
+        """Remove objects; missing ones are no error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Seconds between what the tuner does again and again, and how long it waits for what."""
+    """The intervals and waiting times of the tuner's recurring tasks, in seconds."""
 
     look: float
-    """Between two listings of what jobs have written."""
+    """Seconds between two listings of what jobs have written."""
     silence: float
-    """Without a word of a job, after which the service is asked about it."""
+    """Seconds without a message of a job after which the service is asked about it."""
     refusal: float
-    """Until the service is asked again for a job that it had no room for."""
+    """Seconds until a job is requested again for which the service had no room."""
     checkpoint: float
-    """Between two copies of a running trial's checkpoint."""
+    """Seconds between two copies of a running trial's checkpoint."""

@@ -1,4 +1,4 @@
-"""How many jobs the platform runs at once, learned from refusals, and a clock that stands still while it runs none."""
+"""The number of jobs that the platform runs at once, learned from rejections, and a clock that stops while it runs none."""
 
 import time
 
@@ -16,15 +16,15 @@ class Quota:
 
     @property
     def found_full(self) -> bool:
-        """Whether a job was ever refused."""
+        """Whether a job was ever rejected."""
         return self._full_until is not None
 
     def note_refusal(self, seconds: float) -> None:
-        """Take in that a job was refused, and that more of them make sense only after some seconds."""
+        """Record that a job was rejected, and that further requests make sense only after some seconds."""
         self._full_until = time.monotonic() + seconds
 
     def update(self, *, attempts: int, with_job: int, queued: int) -> None:
-        """Take in the number of attempts, of those whose job has begun, and of those whose job waits in a queue."""
+        """Record the number of attempts, of those whose job has begun, and of those whose job waits in a queue."""
         self._attempts, self._with_job, self._queued = attempts, with_job, queued
         stalled = self.waiting and with_job == 0
         if stalled and self._stalled_since is None:

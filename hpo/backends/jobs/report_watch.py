@@ -1,7 +1,7 @@
-"""Finds what running attempts write to the place, by one listing for all of them every so often, in a thread.
+"""The thread that finds what running attempts write to the place, at intervals, by one listing for all of them.
 
-A piece of reports is handed on once all before it are. What has been handed on is removed after a while: by then it is in the
-event log, also in the copy that a job of the tuner's own keeps.
+A piece of reports is passed on once all earlier pieces are. Pieces that were passed on are removed after a while: by then
+they are in the event log, also in the copy that is kept if the tuner itself runs in a job.
 """
 
 import json
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 KEPT = 120.0
 """Seconds that a piece stays after it was written."""
 MANY = 100
-"""Objects that are removed together: a request for each would cost as much as to read it."""
+"""Number of objects that are removed together: one request for each would cost as much as reading it."""
 READERS = 8
 
 
@@ -29,35 +29,35 @@ READERS = 8
 class _Watched:
     name: str
     position: int
-    """Bytes that were handed on."""
+    """Number of bytes that were passed on."""
     queued: bool
     """Whether the job is not known to have begun."""
     heard: float = field(default_factory=time.monotonic)
     seen: int = 0
-    """Objects at the last look."""
+    """Number of objects at the last look."""
     torn_since: float | None = None
     job_ended: JobStatus | None = None
 
 
 @dataclass
 class _Found:
-    """What a look finds of one attempt."""
+    """The objects of one attempt that a look finds."""
 
     pieces: list[tuple[int, int, str]] = field(default_factory=list)
-    """(start, end, key) of those that were not handed on."""
+    """(start, end, key) of the pieces that were not passed on."""
     objects: int = 0
     begun: bool = False
     ended: bool = False
 
 
 class ReportWatch:
-    """Reads what the jobs of one backend write.
+    """A thread that reads what the jobs of one backend write.
 
     Args:
         place: Place that the jobs write to.
         names: Names of the experiment's objects there.
         intervals: Seconds between two looks, and of silence after which a job is asked about.
-        tell: Takes what is found, in this class's thread.
+        tell: Called in this thread with each message.
     """
 
     def __init__(
@@ -74,19 +74,19 @@ class ReportWatch:
         self._thread.start()
 
     def add(self, name: str, position: int, *, queued: bool = False) -> None:
-        """Hand on what an attempt writes, from byte `position`; of one whose job is queued also that it has begun."""
+        """Watch an attempt and pass on what it writes from byte `position`; of a queued job also that it has begun."""
         with self._lock:
             self._watched[name] = _Watched(name, position, queued)
         self._bell.set()
 
     def remove(self, name: str) -> None:
-        """Forget an attempt that is over: what it has written, or may write yet, is of no use."""
+        """Stop watching an attempt that has finished, and ignore whatever it has written or may still write."""
         with self._lock:
             self._watched.pop(name, None)
             self._over.add(name)
 
     def note_end_of_job(self, name: str, status: JobStatus) -> None:
-        """Take in that a job has ended; what the next look does not find will not come."""
+        """Record that a job has ended; reports that the next look does not find will not come."""
         with self._lock:
             if name in self._watched:
                 self._watched[name].job_ended = status
@@ -142,7 +142,7 @@ class ReportWatch:
             self._place.remove(old)
 
     def _hand_on(self, one: _Watched, found: _Found, job_ended: bool) -> None:
-        """Tell what is new of one attempt."""
+        """Send messages about the news of one attempt."""
         if one.queued and found.begun:
             one.queued = False
             self._tell(Begun(one.name, self._place.read(self._names.beginning(one.name)).decode()))
