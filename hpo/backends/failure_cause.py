@@ -58,7 +58,7 @@ def ran_out_of_memory(number: int | None, error: str, kills_before: int) -> bool
 
 
 def check_disk(folder: Path, trial_id: int, error: str) -> None:
-    """Raise BackendError if a trial ended for lack of disk space or of its folder, which is no fault of its configuration.
+    """Raise BackendError if a trial ended for lack of disk space or of its folder, whatever its configuration.
 
     Raises:
         BackendError: The disk is full, or the folder is gone.

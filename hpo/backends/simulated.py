@@ -220,7 +220,7 @@ class SimulatedBackend(Backend):
         return Exit(running.trial_id, running.attempt, 0)
 
     def wake(self) -> None:
-        """Do nothing: `wait` never blocks."""
+        """Ignore the call: `wait` never blocks."""
 
     def forget_checkpoint(self, trial_id: int) -> None:
         """Forget how far the trial got, so that it would start over if it were resumed."""

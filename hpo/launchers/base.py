@@ -1,4 +1,4 @@
-"""What every launcher is: it takes a composed experiment, the job, to where that runs. Which one a configuration names."""
+"""The base class of launchers, which bring a composed experiment (the job) to where it runs, and the choice of a launcher."""
 
 import functools
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ from hpo.errors import ConfigError
 
 @dataclass(frozen=True)
 class Job:
-    """One composed experiment."""
+    """A job: one composed experiment."""
 
     config: ExperimentConfig
     output_dir: Path
@@ -22,10 +22,10 @@ class Job:
 
 
 class Launcher(ABC):
-    """Runs an experiment, or has it run elsewhere."""
+    """A launcher that runs an experiment, here or on another machine."""
 
     runs_here = False
-    """Does it run in this process, so that what it needs can be looked at before?"""
+    """Whether the experiment runs in this process, so that its needs can be checked before."""
 
     @abstractmethod
     def launch(self, experiment: ExperimentConfig, output_dir: Path) -> int:
@@ -35,19 +35,19 @@ class Launcher(ABC):
             An exit code: 0 complete or submitted, 128 + n interrupted by signal n.
 
         Raises:
-            HPOError: one sentence that says what is wrong and what to do.
+            HPOError: The launch failed; one sentence says what is wrong and what to do.
         """
 
 
 def make_launcher(config: ExperimentConfig, **given: Any) -> Launcher:
-    """The launcher of an experiment.
+    """Make the launcher of an experiment.
 
     Args:
-        config: the experiment's.
-        given: keys that count in place of those under `launcher`.
+        config: Configuration of the experiment.
+        given: Keys that override those under `launcher`.
 
     Raises:
-        ConfigError: `launcher` names none, or its keys are wrong.
+        ConfigError: `launcher` does not name a launcher, or its keys are wrong.
     """
     factory = factory_of("launcher", config.launcher, config.trusted_modules, (Launcher,))
     try:
@@ -60,7 +60,7 @@ def make_launcher(config: ExperimentConfig, **given: Any) -> Launcher:
 
 
 def runs_here(config: ExperimentConfig) -> bool:
-    """Would the launcher run the experiment in this process? A wrong one would not: making it says what is wrong."""
+    """Whether the launcher would run the experiment in this process; False for an invalid one, whose error comes when it is made."""
     return _runs_here(str(config.launcher.get("_target_")), tuple(config.trusted_modules))
 
 

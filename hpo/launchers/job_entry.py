@@ -1,4 +1,4 @@
-"""What runs one resolved experiment where a launcher has sent it."""
+"""The entry point that runs one resolved experiment where a launcher has sent it."""
 
 import logging
 import traceback
@@ -26,10 +26,10 @@ def run(
     """Run the experiment of a resolved experiment.yaml. Returns the exit code.
 
     Args:
-        config: the experiment.yaml.
-        output_dir: its directory.
-        callbacks: further callbacks, made from the configuration.
-        on_failure: is told in one sentence why it failed.
+        config: File experiment.yaml.
+        output_dir: The experiment's directory.
+        callbacks: Makes further callbacks from the configuration.
+        on_failure: Called with one sentence that says why the experiment failed.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:

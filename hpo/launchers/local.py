@@ -1,4 +1,4 @@
-"""Run an experiment here, and show how it goes."""
+"""The local launcher, which runs an experiment in this process and shows its progress."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from hpo.watching.progress import progress_display, summary
 
 
 class LocalLauncher(Launcher):
-    """Runs the experiment in this process; its trials are processes on this machine."""
+    """A launcher that runs the experiment in this process; its trials are processes on this machine."""
 
     runs_here = True
 
     def launch(self, experiment: ExperimentConfig, output_dir: Path) -> int:
-        """Run to the end, or until a signal; see `Launcher.launch`."""
+        """Run the experiment to its end, or until a signal; see `Launcher.launch`."""
         outcome = conduct(experiment, output_dir, callbacks=[progress_display(experiment, output_dir)])
         say(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
         if outcome.failure is not None:

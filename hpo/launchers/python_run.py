@@ -1,4 +1,4 @@
-"""`hpo.run_experiment`: an experiment from Python, run here, and shown where a person looks."""
+"""The function `hpo.run_experiment`, which runs an experiment from Python, with progress in a terminal or a notebook."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,18 +22,18 @@ def run_experiment(
     callbacks: Sequence[Callback] = (),
     show: bool | None = None,
 ) -> Outcome:
-    """Run an experiment, or go on with it where `output_dir` holds an unfinished one.
+    """Run an experiment, or resume it if `output_dir` holds an unfinished one.
 
     Args:
-        config: what `load_config` returns, or the content of an experiment.yaml.
-        output_dir: the experiment's directory.
-        callbacks: besides those of the configuration.
-        show: progress, warnings and a summary on standard output or below the cell; None: in a notebook.
+        config: Configuration from `load_config`, or the content of an experiment.yaml.
+        output_dir: The experiment's directory.
+        callbacks: Callbacks besides those of the configuration.
+        show: Whether to show progress, warnings and a summary on standard output or below the cell; None: in a notebook.
 
     Raises:
-        HPOError: one sentence that says what is wrong and what to do.
-        KeyboardInterrupt: Ctrl-C has ended the session in order; the same call goes on. Any other signal that has done so
-            is likewise given on to whoever had handled it.
+        HPOError: The experiment failed; one sentence says what is wrong and what to do.
+        KeyboardInterrupt: Ctrl-C has ended the session in order; the same call resumes. Any other signal that has done so
+            is likewise passed on to its previous handler.
     """
     if not isinstance(config, ExperimentConfig):
         config = to_config(config)

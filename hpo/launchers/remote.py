@@ -1,10 +1,10 @@
-"""What all launchers share that have experiments run elsewhere: make a request, send it, remember it, ask about it.
+"""The base of launchers that run experiments elsewhere: make a request, send it, record it, ask about it.
 
     request(experiment, output_dir) -> dict     pure: no network, no clock, no files but the experiment's own
-    describe(…)                     -> JobDescription    what `hpo plan` tells of the job; as pure
-    submit(…)                       -> record   what is needed to find the job again, kept in launch.json
+    describe(…)                     -> JobDescription    the facts for `hpo plan`; equally pure
+    submit(…)                       -> record   the data to find the job again, kept in launch.json
 
-The other side runs `python -m hpo.remote`. `hpo status`, `hpo sync` and `hpo stop` read launch.json.
+The job runs `python -m hpo.remote`. `hpo status`, `hpo sync` and `hpo stop` read launch.json.
 """
 
 import json
@@ -29,7 +29,7 @@ REQUEST = "request.json"
 
 
 class Phase(StrEnum):
-    """Where a remote job is."""
+    """The phase of a remote job."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -42,7 +42,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """Where a job is, and in a few words why."""
+    """The phase of a job, and its reason in a few words."""
 
     phase: Phase
     detail: str = ""
@@ -50,15 +50,15 @@ class JobState:
 
 @dataclass(frozen=True)
 class JobDescription:
-    """What an experiment's job would be, before it is sent."""
+    """The resources and duration of an experiment's job, before it is sent."""
 
     name: str
     machine: str
-    """The instance type, or what is asked of a cluster."""
+    """Instance type, or the resources requested from a cluster."""
     gpus: int | None
-    """None where it is not known."""
+    """Number of GPUs; None if it is not known."""
     hours: float
-    """What the experiment's budget comes to; the job's own time limit where it has none."""
+    """Hours of the experiment's budget, or the job's own time limit if it has no budget."""
     limit_hours: float
     """The time limit of the job."""
     instance_type: str | None = None
@@ -67,11 +67,11 @@ class JobDescription:
 
 @dataclass(kw_only=True, eq=False)
 class RemoteLauncher(Launcher):
-    """Has each experiment run as one job elsewhere.
+    """A launcher that runs each experiment as one job elsewhere.
 
     Args:
-        dry_run: make and store the request, send nothing; needs no credentials.
-        wait: return when the job has ended.
+        dry_run: Make and store the request, but send nothing; needs no credentials.
+        wait: Return only when the job has ended.
     """
 
     dry_run: bool = False
@@ -79,13 +79,13 @@ class RemoteLauncher(Launcher):
 
     @abstractmethod
     def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
-        """What would be sent for a resolved experiment. Pure."""
+        """Return the request for a resolved experiment, without sending it. Pure."""
 
     def describe(self, experiment: ExperimentConfig, output_dir: Path) -> JobDescription:
-        """The job that a resolved experiment would become. Pure.
+        """Describe the job of a resolved experiment. Pure.
 
         Raises:
-            ConfigError: there can be no such request.
+            ConfigError: The request would be invalid.
         """
         self.request(experiment, output_dir)
         hours = hours_of(experiment, 0.0)
@@ -99,23 +99,23 @@ class RemoteLauncher(Launcher):
 
     @abstractmethod
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send the request, unless the same job exists already. Returns what is needed to find the job again.
+        """Send the request, unless the same job exists already. Returns the record with which the job is found again.
 
         Raises:
-            HPOError: it was refused; the sentence says what to do.
+            HPOError: The platform rejected the request; the sentence says what to do.
         """
 
     @abstractmethod
     def state(self, record: Mapping[str, Any]) -> JobState:
-        """Ask where the job is."""
+        """Return the present state of the job."""
 
     @abstractmethod
     def fetch(self, record: Mapping[str, Any], output_dir: Path) -> int:
-        """Bring the job's results to where a local run would have written them. Returns the number of files brought."""
+        """Copy the job's results to where a local run would have written them. Returns the number of files copied."""
 
     @abstractmethod
     def cancel(self, record: Mapping[str, Any]) -> None:
-        """End the job; its trials get their grace."""
+        """End the job; its trials get their grace period."""
 
     @abstractmethod
     def join(self, record: Mapping[str, Any]) -> JobState:
@@ -138,7 +138,7 @@ class RemoteLauncher(Launcher):
         return self.finish(output_dir) if self.wait else 0
 
     def finish(self, output_dir: Path) -> int:
-        """Wait for the job of an experiment that was launched, and bring its results. Returns the exit code."""
+        """Wait for the job of a launched experiment, and fetch its results. Returns the exit code."""
         record = read_record(output_dir)["record"]
         state = self.join(record)
         self.fetch(record, output_dir)
@@ -147,13 +147,13 @@ class RemoteLauncher(Launcher):
 
 
 def hours_of(experiment: ExperimentConfig, limit: float) -> float:
-    """Hours that an experiment takes: its budget, or the time limit of its job where it has none."""
+    """Return the hours that an experiment takes: its budget, or its job's time limit if it has no budget."""
     budget = experiment.max_wallclock_time
     return limit if budget is None else budget / 3600
 
 
 def write_record(output_dir: Path, experiment: ExperimentConfig, record: Mapping[str, Any]) -> None:
-    """Keep what is needed to find the job again."""
+    """Write the record with which the job is found again to launch.json."""
     content = {
         "launcher": experiment.launcher,
         "trusted_modules": experiment.trusted_modules,
@@ -167,10 +167,10 @@ def write_record(output_dir: Path, experiment: ExperimentConfig, record: Mapping
 
 
 def read_record(output_dir: Path) -> dict[str, Any]:
-    """What `write_record` kept.
+    """Return the record that `write_record` wrote.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: The record cannot be read.
     """
     path = output_dir / LAUNCH_RECORD
     try:
@@ -184,12 +184,12 @@ def read_record(output_dir: Path) -> dict[str, Any]:
 
 
 def launcher_of(content: Mapping[str, Any], trusted: Sequence[str] = ()) -> RemoteLauncher:
-    """The launcher that a record was written by; only from hpo or a module that whoever asks trusts.
+    """Return the launcher that wrote a record; only from hpo or from a module that the caller trusts.
 
-    What the record itself says of trust does not count: the directory may come from somebody else.
+    The record's own statement of trust is ignored, since the directory may come from somebody else.
 
     Raises:
-        ConfigError: it names something else.
+        ConfigError: The record names another module.
     """
     launcher = factory_of("launcher", content["launcher"], trusted, (RemoteLauncher,))()
     if not isinstance(launcher, RemoteLauncher):

@@ -1,4 +1,4 @@
-"""Errors that a script does not catch, as one sentence with the line that called hpo, in place of a traceback."""
+"""The display of errors that a script does not catch: one sentence with the line that called hpo, instead of a traceback."""
 
 import functools
 import sys
@@ -15,7 +15,7 @@ _PACKAGE = str(Path(__file__).parents[1])
 
 
 def plainly(function: Callable[_Given, _Returned]) -> Callable[_Given, _Returned]:
-    """Have an HPOError that leaves the function, and that nobody catches, shown as its sentence; others as before."""
+    """Decorate a function so that an HPOError that nobody catches is shown as its sentence; other errors as before."""
 
     @functools.wraps(function)
     def wrapped(*args: _Given.args, **kwargs: _Given.kwargs) -> _Returned:
@@ -41,7 +41,7 @@ def _hook(before: Callable[..., object]) -> Callable[..., object]:
 
 
 def _caller(traceback: TracebackType | None) -> str:
-    """` (study.py:16)`: the last line outside hpo; empty if there is none."""
+    """Return the last line outside hpo, such as ` (study.py:16)`; empty if there is none."""
     where = ""
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename

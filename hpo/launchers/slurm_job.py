@@ -1,4 +1,4 @@
-"""Former place of what runs in a Slurm job, which jobs that were queued earlier name. Goes with version 0.3."""
+"""Alias of hpo.slurm.job under the former name that jobs queued earlier contain. To be removed in version 0.3."""
 
 from importlib import import_module
 from typing import Any

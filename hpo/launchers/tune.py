@@ -1,4 +1,4 @@
-"""`hpo.tune`: an experiment of a Python function, run here."""
+"""The function `hpo.tune`, which runs an experiment of a Python function in this process."""
 
 import os
 import re
@@ -54,43 +54,43 @@ def tune(
 ) -> Outcome:
     """Tune a function: `objective(config, report)`, each call in a process of its own.
 
-    The function reports by `report(**metrics)`, which does not return at the resource where its trial is to end; a number or
-    mapping that it returns is its last report. One of a module is imported; one of a notebook or a script that is run goes by
-    its source, and what it needs besides modules it loads itself. The same call with the same tag resumes.
+    The function reports by `report(**metrics)`, which does not return at the resource at which its trial ends; a number or
+    mapping that it returns is its last report. A function of a module is imported; one of a notebook or of the running script
+    is sent as its source, and must itself load what it needs besides modules. The same call with the same tag resumes.
 
     Args:
-        objective: the function, or `package.module:name`.
-        config_space: as under `config_space` in a benchmark's YAML.
-        metric: what is reported and tuned.
+        objective: Function, or its name `package.module:name`.
+        config_space: Search space, as under `config_space` in a benchmark's YAML.
+        metric: Reported metric that is tuned.
         mode: `min` or `max`.
-        objectives: several, in place of metric and mode, such as `{"accuracy": "max", "latency_ms": {"mode": "min", "log":
-            True}}`; the outcome has a `front`.
-        method: a name in conf/method or what such a file contains; else that of `recommended_method`: BO without a resource;
-            with one ASHA-GP-TIME, or BO-MEDIAN if the function's code mentions no checkpoints; of several objectives MO-BO
-            and MO-ASHA-GP.
-        config_dir: the folder with YAML of your own, which has method/ in it; see `hpo.load_config`.
-        resource_attr: what `report` is told is spent, such as `epoch`.
-        max_resource: its maximum; with it trials can end early.
-        max_num_trials: how many configurations.
-        max_wallclock_time: seconds.
-        n_workers: trials at a time.
-        experiment_tag: the folder below outputs/; date and time unless given.
-        seed: the seed number.
-        random_seed: the master seed; that of the tag, else drawn.
-        num_gpus_per_trial: devices of each.
-        arguments: constants, which the function gets beside the configuration.
-        points_to_evaluate: the first configurations.
-        constraints: bounds on other reported metrics, such as `{"latency_ms": {"upper": 20}}`.
-        callbacks: see every event.
-        show: progress and a summary on standard output or below the cell.
-        **overrides: other top-level keys, and dotted ones in a dictionary, as for `hpo.load_config`.
+        objectives: Several objectives, instead of metric and mode, such as `{"accuracy": "max", "latency_ms": {"mode": "min",
+            "log": True}}`; the outcome has a `front`.
+        method: Name in conf/method or the content of such a file. Default: that of `recommended_method`: BO without a
+            resource; with one ASHA-GP-TIME, or BO-MEDIAN if the function's code mentions no checkpoints; with several
+            objectives MO-BO and MO-ASHA-GP.
+        config_dir: Folder with your own YAML, which contains method/; see `hpo.load_config`.
+        resource_attr: Reported name of the resource that training spends, such as `epoch`.
+        max_resource: Maximum of the resource; with it trials can end early.
+        max_num_trials: Number of configurations.
+        max_wallclock_time: Time budget in seconds.
+        n_workers: Number of trials at a time.
+        experiment_tag: Folder below outputs/. Default: date and time.
+        seed: Seed number.
+        random_seed: Master seed. Default: that of the tag, else drawn.
+        num_gpus_per_trial: Number of GPUs per trial.
+        arguments: Constants that the function gets in addition to the configuration.
+        points_to_evaluate: First configurations.
+        constraints: Bounds on other reported metrics, such as `{"latency_ms": {"upper": 20}}`.
+        callbacks: Callbacks that are given every event.
+        show: Whether to show progress and a summary on standard output or below the cell.
+        **overrides: Other top-level keys, and dotted ones in a dictionary, as for `hpo.load_config`.
 
     Returns:
-        the outcome: `status`, `best`, `directory`, and more.
+        The outcome: `status`, `best`, `directory`, and more.
 
     Raises:
-        HPOError: one sentence that says what is wrong and what to do.
-        KeyboardInterrupt: after an orderly end.
+        HPOError: The experiment failed; one sentence says what is wrong and what to do.
+        KeyboardInterrupt: The session was interrupted and has ended in order.
     """
     if getattr(sys.modules["__main__"], "loading", None) and "HPO_REPORT_FILE" in os.environ:
         raise ConfigError(

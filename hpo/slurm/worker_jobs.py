@@ -99,7 +99,7 @@ class WorkerJobs:
         yield from answers
 
     def describe(self, jobs: Sequence[str]) -> Mapping[str, JobStatus]:
-        """Return the states of jobs from one squeue call, or from the last one if that is recent; see `JobService.describe`."""
+        """Return the states of jobs, by one squeue call for all or from a recent one; see `JobService.describe`."""
         if time.monotonic() - self._looked >= self._settings.poll_seconds:
             self._look()
         self._see_claims()

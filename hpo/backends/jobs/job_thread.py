@@ -111,7 +111,7 @@ class JobThread:
         self._do(lambda: self._forget(trial_id, upto))
 
     def close(self, limit: float) -> None:
-        """Do what is due, close the service and end the thread; later tasks are dropped."""
+        """Finish what is due, close the service and end the thread; later tasks are dropped."""
         with self._condition:
             self._closing = True
             self._condition.notify()

@@ -125,7 +125,7 @@ class _Outlet:
         return key
 
     def remove(self, name: str) -> None:
-        """Do nothing: only the tuner knows which checkpoints are no longer needed."""
+        """Ignore the request: only the tuner knows which checkpoints are no longer needed."""
 
     def leave(self, name: str, content: bytes) -> None:
         self._say(log=name, content=as_json(content))

@@ -255,7 +255,7 @@ class RayBackend(FiledBackend):
         return events
 
     def _driver_died(self) -> list[BackendEvent]:
-        """Return the losses after the driver died with all slots, and start another, which reports if the cluster still exists."""
+        """Start another driver after one died with all slots, which are returned as lost; it reports if the cluster still exists."""
         self._sleep.remove(self._session.descriptor)
         self._session.start_again()
         self._sleep.add(self._session.descriptor)

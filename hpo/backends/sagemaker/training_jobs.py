@@ -74,10 +74,10 @@ class TrainingJobs:
                 log.info("job %s has ended already", job)
 
     def release(self, job: str) -> None:
-        """Do nothing: the service is asked only about jobs that are named."""
+        """Ignore the call: the service is asked only about jobs that are named."""
 
     def close(self) -> None:
-        """Do nothing: the clients are shared."""
+        """Ignore the call: the clients are shared."""
 
 
 def status_of(found: Mapping[str, Any]) -> JobStatus:

@@ -1,4 +1,4 @@
-"""SageMaker: one training job per experiment."""
+"""The SageMaker launcher: one training job per experiment."""
 
 from hpo.launchers.sagemaker.launcher import SageMakerLauncher
 

@@ -1,6 +1,6 @@
-"""On a job's first instance: tells the others how to join its Ray cluster. When this ends, their connections end.
+"""The program on a job's first instance that tells the others how to join its Ray cluster, until it ends.
 
-`start.py hpo.launchers.sagemaker.gathering JSON`; it ends with its standard input. The token of the cluster is told only to
+`start.py hpo.launchers.sagemaker.gathering JSON`; it ends with its standard input. The token of the cluster is sent only to
 the addresses of the job's own instances.
 """
 
@@ -15,7 +15,7 @@ _WAITING = 128
 
 
 def main() -> None:
-    """Entry: `host`, `port`, the names of the `others`, and what they are to `run`."""
+    """Run the program; its JSON has `host`, `port`, the names of the `others`, and the command that they `run`."""
     given = json.loads(sys.argv[1])
     told = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
     order = json.dumps({"run": given["run"], "environment": told}).encode() + b"\n"

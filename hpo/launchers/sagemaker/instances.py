@@ -1,7 +1,7 @@
 """The instances of a job: the first has the head of a Ray cluster and the tuner, the others are its further nodes.
 
-The service starts the same on all of them. The first waits at a port for the others, and tells each how to join; when that
-connection ends, so does their part.
+The service starts the same program on all of them. The first waits at a port for the others, and tells each how to join;
+when that connection ends, the other instance ends too.
 """
 
 import contextlib
@@ -24,20 +24,20 @@ from hpo.host.host_start import START
 
 _PORT = 7787
 _PATIENCE = 900.0
-"""Seconds that instances wait for each other: each brings its image and its packages first."""
+"""Seconds that instances wait for each other, since each first loads its image and installs its packages."""
 _AGAIN = 2.0
-"""Seconds between two tries to reach the first, while it is not there."""
+"""Seconds between two attempts to reach the first instance."""
 _MOST_JOINS = 10
-"""A node that Ray takes for dead joins again; one that cannot live here, not for ever."""
+"""Largest number of times that a node joins: one that Ray has declared dead joins again, but not for ever."""
 
 
 @dataclass(frozen=True)
 class Instances:
-    """Those of this job.
+    """The instances of this job.
 
     Args:
-        hosts: their names, the first one first.
-        current: the name of this one.
+        hosts: Names of all instances, the first one first.
+        current: Name of this instance.
     """
 
     hosts: Sequence[str]
@@ -45,28 +45,28 @@ class Instances:
 
     @classmethod
     def read(cls, path: Path = ML / "input" / "config" / "resourceconfig.json") -> "Instances":
-        """As the service describes them; `algo-2` comes before `algo-10`."""
+        """Read the instances from the service's description; `algo-2` comes before `algo-10`."""
         content = json.loads(path.read_text())
         hosts = sorted(content["hosts"], key=lambda name: (len(name), name))
         return cls(hosts, content["current_host"])
 
     @property
     def leads(self) -> bool:
-        """Is this the one with the tuner?"""
+        """Whether this is the instance with the tuner."""
         return self.current == self.hosts[0]
 
 
 @contextlib.contextmanager
 def cluster_of_instances(config: ExperimentConfig, instances: Instances, log_file: Path) -> Iterator[None]:
-    """Within this there is the Ray cluster that an experiment needs; nothing is done where it needs none.
+    """Run the Ray cluster that an experiment needs while the context lasts; nothing is started if it needs none.
 
     Args:
-        config: of the experiment.
-        instances: of the job; this is the first.
-        log_file: for what the nodes say.
+        config: Configuration of the experiment.
+        instances: Instances of the job; this is the first.
+        log_file: File for the nodes' output.
 
     Raises:
-        BackendError: it did not come about.
+        BackendError: The cluster did not start.
     """
     if not makes_cluster(config):
         yield
@@ -88,10 +88,10 @@ def cluster_of_instances(config: ExperimentConfig, instances: Instances, log_fil
 
 
 def follow(instances: Instances) -> int:
-    """Be a further node until the first instance needs it no more. Returns the exit code of the job here.
+    """Run a further node until the first instance no longer needs it. Returns the job's exit code on this instance.
 
     Raises:
-        BackendError: the first cannot be reached.
+        BackendError: The first instance cannot be reached.
     """
     connection = _reach(instances, _PATIENCE)
     if connection is None:

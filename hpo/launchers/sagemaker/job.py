@@ -1,8 +1,8 @@
-"""What runs inside a SageMaker job, after the bootstrap: `hpo.remote` between restoring and keeping its state.
+"""The program inside a SageMaker job, after the bootstrap: restores the state, runs `hpo.remote`, and keeps the state.
 
-/opt/ml/input/data/experiment/experiment.yaml     what to run, and warm_start.jsonl, where it starts from earlier results
+/opt/ml/input/data/experiment/experiment.yaml     the experiment, and warm_start.jsonl if it starts from earlier results
 /opt/ml/hpo/experiment/                           the experiment's directory
-/opt/ml/checkpoints/                              its mirror, which the service copies to S3 and brings back
+/opt/ml/checkpoints/                              its mirror, which the service copies to S3 and restores
 /opt/ml/output/failure                            why it failed
 """
 
@@ -39,10 +39,12 @@ PULSE_EVERY = 0.2
 
 
 class Pulse(Callback):
-    """Leaves the number of reports where the service uploads it, so that a successor knows what a copy lacks.
+    """A callback that writes the number of reports to a file that the service uploads.
+
+    A successor of the job sees by it how many reports a copy lacks.
 
     Args:
-        kept: what the service uploads.
+        kept: Folder that the service uploads.
     """
 
     def __init__(self, kept: Path) -> None:
@@ -51,11 +53,11 @@ class Pulse(Callback):
         self._written = 0.0
 
     def on_open(self, state: ExperimentState) -> None:
-        """From now on."""
+        """Write the number of reports at the start of the session."""
         self._state = state
 
     def on_event(self, event: Event) -> None:
-        """Not more often than matters."""
+        """Write the number of reports, at most once per interval."""
         now = time.monotonic()
         if event.kind == Kind.REPORTED and self._state is not None and now - self._written > PULSE_EVERY:
             self._written = now
@@ -65,12 +67,12 @@ class Pulse(Callback):
 
 
 class MadeAgain(Callback):
-    """Counts the reports that resumed trials make again, and says so at the end.
+    """A callback that counts the reports that resumed trials repeat, and logs the count at the end.
 
     Args:
-        restored: what the job found.
-        directory: the experiment's.
-        lost: reports that were made after the copy it goes on from.
+        restored: State that the job found.
+        directory: The experiment's directory.
+        lost: Number of reports made after the copy from which the job resumes.
     """
 
     def __init__(self, restored: Restored, directory: Path, lost: int) -> None:
@@ -80,7 +82,7 @@ class MadeAgain(Callback):
         self._attempts: dict[tuple[int, int], int] = {}
 
     def on_open(self, state: ExperimentState) -> None:
-        """Say what the job goes on from."""
+        """Log the state from which the job resumes."""
         found = self._restored
         log.info(
             "resumed from a copy %.1f s old with %d trials and %d reports, at least %d fewer than were made: unfinished "
@@ -94,7 +96,7 @@ class MadeAgain(Callback):
         )
 
     def on_event(self, event: Event) -> None:
-        """Count the news of each attempt of this session."""
+        """Count the new reports of each attempt of this session."""
         if event.trial is None or event.attempt is None:
             return
         key = event.trial, event.attempt
@@ -104,7 +106,7 @@ class MadeAgain(Callback):
             self._attempts[key] += 1
 
     def on_close(self) -> None:
-        """Say how many reports were no news."""
+        """Log how many reports were repeated."""
         again = 0
         for (trial, attempt), news in self._attempts.items():
             path = self._directory / "trials" / str(trial) / f"attempt_{attempt}" / "reports.jsonl"
@@ -114,7 +116,7 @@ class MadeAgain(Callback):
 
 
 def lost_reports(kept: Path, restored: Restored) -> int:
-    """How many reports the predecessor made that are not in what was restored; it may have made a few more."""
+    """Return how many reports the predecessor made that were not restored; it may have made a few more."""
     try:
         return max(int((kept / PULSE).read_text()) - restored.reports, 0)
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""Each experiment as one SageMaker training job; its trials are processes on the job's machine.
+"""The SageMaker launcher: each experiment is one training job, and its trials are processes on the job's machine.
 
-The request is made here without AWS, sent by `sagemaker_submission`, and runs `sagemaker_bootstrap` and then
-`hpo.launchers.sagemaker.job` on the other side. boto3 is imported when something is sent or asked, never before.
+The request is made here without AWS and sent by `submission`; the job runs `hpo.aws.bootstrap` and then
+`hpo.launchers.sagemaker.job`. boto3 is imported only when a request is sent.
 """
 
 import logging
@@ -39,15 +39,15 @@ _WAITING = {
 
 
 class SageMakerLauncher(RemoteLauncher):
-    """Sends experiments to SageMaker.
+    """A launcher that runs experiments as SageMaker training jobs.
 
     Args:
-        dry_run: make and store the request, send nothing; needs no credentials.
-        wait: return when the job has ended.
-        **keys: those of conf/launcher/sagemaker.yaml.
+        dry_run: Make and store the request, but send nothing; needs no credentials.
+        wait: Return only when the job has ended.
+        **keys: Keys of conf/launcher/sagemaker.yaml.
 
     Raises:
-        ConfigError: a key is missing or wrong.
+        ConfigError: A key is missing or wrong.
     """
 
     def __init__(self, *, dry_run: bool = False, wait: bool = False, **keys: Any) -> None:
@@ -63,7 +63,7 @@ class SageMakerLauncher(RemoteLauncher):
         return super().launch(experiment, output_dir)
 
     def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
-        """The arguments of `create_training_job` for a resolved experiment."""
+        """Return the arguments of `create_training_job` for a resolved experiment."""
         if experiment.grace_period_seconds > SIGNAL_GRACE:
             log.warning(
                 "grace_period_seconds=%g: a job that is stopped is killed after 120 s, trials get %g",
@@ -73,7 +73,7 @@ class SageMakerLauncher(RemoteLauncher):
         return dict(self._job_of(experiment).request)
 
     def describe(self, experiment: ExperimentConfig, output_dir: Path) -> JobDescription:
-        """The job and its instance; see `RemoteLauncher.describe`."""
+        """Describe the job and its instance; see `RemoteLauncher.describe`."""
         request = self.request(experiment, output_dir)
         name = request["TrainingJobName"]
         uncopied = bool(experiment.warm_start) and experiment.warm_start_sha256 is None
@@ -94,17 +94,17 @@ class SageMakerLauncher(RemoteLauncher):
         )
 
     def _job_of(self, experiment: ExperimentConfig) -> SageMakerJob:
-        """Made once for an experiment: its request and what is uploaded belong together."""
+        """Return the experiment's job, made once because its request and its uploads belong together."""
         if self._job is None or self._job[0] is not experiment:
             self._job = experiment, make_job(experiment, self.settings)
         return self._job[1]
 
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Upload what is new and create the job, unless it exists."""
+        """Upload new files and create the job, unless it exists."""
         return submit(experiment, self._job_of(experiment), self.settings, output_dir)
 
     def state(self, record: Mapping[str, Any]) -> JobState:
-        """What the service says, and how far the experiment says it is."""
+        """Return the job's state from the service, with the experiment's last known progress."""
         state = self._phase(record)
         if state.phase in (Phase.WAITING, Phase.UNKNOWN):
             return state
@@ -122,7 +122,7 @@ class SageMakerLauncher(RemoteLauncher):
         return phase_of(found)
 
     def fetch(self, record: Mapping[str, Any], output_dir: Path) -> int:
-        """Bring the results that are new; see `launcher.sync_checkpoints`."""
+        """Fetch new results; see `launcher.sync_checkpoints`."""
         checkpoints = self.settings.sync_checkpoints
         brought = fetch(record, output_dir, checkpoints=checkpoints)
         if is_whole(output_dir, checkpoints=checkpoints) or not self._has_completed(record):
@@ -140,7 +140,7 @@ class SageMakerLauncher(RemoteLauncher):
         return brought
 
     def _has_completed(self, record: Mapping[str, Any]) -> bool:
-        """Has the job, as far as one may ask?"""
+        """Whether the job has completed; False if the service may not be asked."""
         try:
             return self._phase(record).phase == Phase.COMPLETE
         except HPOError as error:  # who brings results need not have the right to look at jobs
@@ -159,7 +159,7 @@ class SageMakerLauncher(RemoteLauncher):
                 log.info("job %s has ended already", record["job"])
 
     def join(self, record: Mapping[str, Any]) -> JobState:
-        """Ask now and then until the job has ended."""
+        """Ask for the job's state at intervals until it has ended."""
         while True:
             state = self._phase(record)
             if state.phase not in (Phase.WAITING, Phase.RUNNING, Phase.INTERRUPTED):
@@ -168,7 +168,7 @@ class SageMakerLauncher(RemoteLauncher):
 
 
 def phase_of(found: Mapping[str, Any]) -> JobState:
-    """What a description of a job means."""
+    """Return the job's state from the service's description."""
     status, secondary = found["TrainingJobStatus"], found.get("SecondaryStatus", "")
     reason = " ".join(str(found.get("FailureReason", "")).split())
     if status == "Completed":

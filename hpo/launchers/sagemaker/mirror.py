@@ -1,11 +1,11 @@
-"""The experiment's state where the service copies it to S3, and back from there after an interruption.
+"""The mirror of an experiment's state, which the service copies to S3, and its restoration after an interruption.
 
-The experiment itself lives beside: its database is never copied as the raw files of a running SQLite. Now and then the
+The experiment itself lies beside it: the raw files of its running SQLite database are never copied. At intervals the
 mirror copies each changed checkpoint into one archive, then the database by SQLite's backup, then the rest.
 
 The service uploads files one by one whenever it likes, so that after a hard kill S3 holds files of different moments.
-Therefore an archive is whole in itself: a trial's checkpoint, all files of one moment, and with it the database as it was
-just after. Of all databases the latest is restored; it knows all reports that lie behind any checkpoint of its trials.
+Therefore an archive is complete in itself: a trial's checkpoint, all files of one moment, and with it the database just
+after. The latest of all databases is restored; it has all reports that precede any checkpoint of its trials.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ from hpo.store.sqlite_file import copy_store
 log = logging.getLogger(__name__)
 
 CLUSTER_LOG = "cluster.log"
-"""What the nodes of a Ray cluster say that was made of the job's instances."""
+"""Log of the nodes of a Ray cluster that consists of the job's instances."""
 
 _TOP = (
     "experiment.yaml",
@@ -58,21 +58,21 @@ _TOP = (
 
 @dataclass(frozen=True)
 class Restored:
-    """What was found when the job started."""
+    """The state that was found when the job started."""
 
     trials: int
     reports: int
     age: float
-    """Seconds since its last event."""
+    """Seconds since the last event in the restored state."""
     from_checkpoint: list[int]
-    """Unfinished trials that go on from their checkpoints."""
+    """Unfinished trials that resume from their checkpoints."""
     from_scratch: list[int]
-    """Unfinished trials whose checkpoints were not there."""
+    """Unfinished trials without a checkpoint, which start over."""
 
 
 @dataclass
 class Mirror:
-    """Copies between the experiment's directory and the one that the service keeps."""
+    """A copier between the experiment's directory and the folder that the service keeps."""
 
     work: Path
     kept: Path
@@ -80,7 +80,7 @@ class Mirror:
     _state: ExperimentState | None = None
     _read: int = 0
     _started: dict[int, float] = field(default_factory=dict)
-    """When each trial was started: tells it from another of the same number in a past that was lost."""
+    """Start time of each trial, which distinguishes it from a trial of the same number in a past that was lost."""
     _copied: dict[str, Stamps] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -89,7 +89,7 @@ class Mirror:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Copy every so often, in a thread, and once more at the end."""
+        """Copy at intervals, in a thread, while the context lasts, and once more at the end."""
 
         def work(over: threading.Event) -> None:
             while not over.wait(self.seconds):
@@ -104,7 +104,7 @@ class Mirror:
     # ------------------------------------------------------------------ there
 
     def copy(self, *, final: bool = False) -> None:
-        """Copy what has changed; `final` when no trial runs any more. A failure is logged: the next round is soon."""
+        """Copy files that have changed; `final` when no trial runs any more. A failure is logged and the next round tries again."""
         files = ExperimentDirectory(self.work)
         if not files.events.is_file():
             return
@@ -138,12 +138,12 @@ class Mirror:
         write_atomically(self.kept / PROGRESS, json.dumps(shown).encode())
 
     def _sizes(self) -> dict[str, int]:
-        """Bytes of everything that is to be uploaded, by its name there."""
+        """Return the sizes in bytes of everything that will be uploaded, by its name there."""
         found = (path for path in self.kept.rglob("*") if path.is_file() and not path.name.startswith("."))
         return {str(path.relative_to(self.kept)): path.stat().st_size for path in found if path.name != PROGRESS}
 
     def _stage_checkpoint(self, folder: Path, final: bool) -> tuple[str, Path, Stamps] | None:
-        """An archive of one trial's files, all of one moment; None when nothing is new or it is being written."""
+        """Return an archive of one trial's files, all of one moment; None if nothing is new or the script is just writing."""
         name = f"trials/{folder.parent.name}/{CHECKPOINT}"
         archive = self._staging / f"{folder.parent.name}.tar"
         packed = pack_whole(
@@ -174,7 +174,7 @@ class Mirror:
                 shutil.copyfile(temporary, beside)
 
     def _take_in(self, database: Path) -> ExperimentState:
-        """What the database says, with all that earlier ones have said."""
+        """Return the experiment's state from a database, combined with all earlier ones."""
         if self._state is None:
             self._state = ExperimentState(self._config().objective)
         with contextlib.closing(Store(database, read_only=True)) as store:
@@ -198,7 +198,7 @@ class Mirror:
     # ------------------------------------------------------------------ and back
 
     def restore(self) -> Restored | None:
-        """Bring an interrupted experiment back. Returns None where there is none."""
+        """Restore an interrupted experiment. Returns None if there is none."""
         if not (self.kept / "experiment.yaml").is_file():
             return None
         self.work.mkdir(parents=True, exist_ok=True)
@@ -231,7 +231,7 @@ class Mirror:
         )
 
     def _meta(self, archive: Path, trial_id: int) -> dict[str, Any]:
-        """What an archive says of itself; its database goes to the others. Empty for one that is damaged."""
+        """Return an archive's metadata, and collect its database; empty for a damaged archive."""
         try:
             return unseal(archive, self._staging / f"{trial_id}.db")
         except (OSError, EOFError, KeyError, ValueError, tarfile.TarError) as error:
@@ -239,7 +239,7 @@ class Mirror:
             return {}
 
     def _restore_attempts(self, state: TrialState) -> None:
-        """Output of the attempts that the database knows; others belong to a future that was lost."""
+        """Restore the output of attempts that the database knows; others belong to a future that was lost."""
         for attempt in range(state.attempt + 1):
             source = ExperimentDirectory(self.kept).attempt(state.trial.id, attempt)
             if source.is_dir():
@@ -260,13 +260,13 @@ class Mirror:
         return True
 
     def _is_stored(self, trial_id: int) -> bool:
-        """Has its backend kept a checkpoint elsewhere?"""
+        """Whether the experiment's backend has kept a checkpoint of the trial elsewhere."""
         folder = ExperimentDirectory(self.work).trials / str(trial_id)
         return any(folder.glob(f"attempt_*/{STORED}"))
 
 
 def _last_time(database: Path) -> float:
-    """When the last event of a database happened; 0 where there is none."""
+    """Return the time of a database's last event; 0 if it has none."""
     if not database.is_file():
         return 0.0
     try:

@@ -1,7 +1,7 @@
-"""What is sent to SageMaker for one experiment: the arguments of `create_training_job`, and the two inputs of the job.
+"""The request to SageMaker for one experiment: the arguments of `create_training_job`, and the two inputs of the job.
 
-Pure: nothing is asked and nothing is written. The job's code and its experiment.yaml lie on S3 under names made from
-their content, so that twenty jobs share one upload and a second call makes the same request.
+Pure: no request is sent and no file is written. The job's code and its experiment.yaml are stored on S3 under names made
+from their content, so that twenty jobs share one upload and a second call makes the same request.
 """
 
 import hashlib
@@ -24,23 +24,23 @@ from hpo.launchers.sagemaker.tuning_metrics import definitions, nonce_of
 
 @dataclass(frozen=True)
 class SageMakerJob:
-    """One experiment as a job."""
+    """The SageMaker job of one experiment."""
 
     request: Mapping[str, Any]
     bundle: Bundle
     config: ExperimentConfig
-    """What the job runs: the experiment with its script where the bundle has it."""
+    """Experiment that the job runs, with the script's path in the bundle."""
     code_key: str
     config_key: str
     results: str
-    """Key under which results lie."""
+    """S3 key below which results are stored."""
 
 
 def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageMakerJob:
-    """The job of a resolved experiment.
+    """Make the job of a resolved experiment.
 
     Raises:
-        ConfigError: something in it cannot be sent.
+        ConfigError: A part of the experiment cannot be sent.
     """
     if experiment.copies_checkpoints:
         raise ConfigError(
@@ -88,7 +88,7 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
 
 
 def _backend(keys: Mapping[str, Any], settings: SageMakerSettings) -> dict[str, Any]:
-    """Instances share no directory: where there are several, checkpoints go to the bucket."""
+    """Return the backend's keys for the job; with several instances, which share no directory, checkpoints go to the bucket."""
     if (settings.instance_count or 1) == 1 or keys.get("storage"):
         return dict(keys)
     return {**keys, "storage": f"s3://{settings.bucket}/{settings.prefix}"}
@@ -130,7 +130,7 @@ def _request(
 
 
 def _encrypting(settings: SageMakerSettings) -> SageMakerSettings:
-    """What stores checkpoints on several instances is told of the key in its own way."""
+    """Return the settings with the KMS key also in the form that the checkpoint storage of several instances reads."""
     if (settings.instance_count or 1) == 1 or settings.kms_key is None:
         return settings
     told = {"AWS_SERVER_SIDE_ENCRYPTION": "aws:kms", "AWS_SSE_KMS_KEY_ID": settings.kms_key}

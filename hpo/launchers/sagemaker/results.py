@@ -1,4 +1,4 @@
-"""Bringing results from S3 to where a local run would have written them. What has not changed is not fetched again."""
+"""The download of results from S3 to where a local run would have written them. Unchanged files are not fetched again."""
 
 import json
 import os
@@ -18,7 +18,7 @@ PROGRESS = "progress.json"
 
 
 def fetch(record: Mapping[str, Any], output_dir: Path, *, checkpoints: bool) -> int:
-    """Bring what is new. Returns the number of files."""
+    """Fetch new results. Returns the number of files."""
     s3 = client("s3", record["region"], record["profile"])
     bucket = record["bucket"]
     with aws_errors_as_sentence(f"s3://{bucket}/{record['results']}"):
@@ -35,7 +35,7 @@ def fetch(record: Mapping[str, Any], output_dir: Path, *, checkpoints: bool) -> 
 
 
 def is_whole(output_dir: Path, *, checkpoints: bool) -> bool:
-    """Is everything here that the job had when it ended, by its own list?"""
+    """Whether all files that the job had when it ended, by its own list, are here."""
     files = read_json(output_dir / PROGRESS).get("files")
     if not isinstance(files, dict):  # an earlier list, or none: later ones could not be uploaded
         return False
@@ -44,7 +44,7 @@ def is_whole(output_dir: Path, *, checkpoints: bool) -> bool:
 
 
 def progress(record: Mapping[str, Any]) -> str:
-    """How far the experiment is, as the job last said; empty before it has."""
+    """Return the experiment's progress as the job last wrote it; empty if it has not yet."""
     s3 = client("s3", record["region"], record["profile"])
     with aws_errors_as_sentence(f"s3://{record['bucket']}/{record['results']}"):
         body = read_object(s3, record["bucket"], f"{record['results']}/{PROGRESS}")

@@ -1,8 +1,8 @@
-"""Creating jobs exactly once: same name, same job, however often and whenever the launcher is killed.
+"""The creation of jobs exactly once: same name, same job, however often and whenever the launcher is killed.
 
-See `hpo.aws.creation`. A job of ours that failed or was stopped is followed by another under the next name, which goes on
-with its results. While the account's quota is used up we wait; what is not submitted when the user gives up is submitted
-by the next call of the command.
+See `hpo.aws.creation`. A job of this experiment that failed or was stopped is followed by another under the next name, which
+resumes from its results. While the account's quota is used up the launcher waits; jobs that are not submitted when the user
+gives up are submitted by the next call of the command.
 """
 
 import logging
@@ -46,10 +46,10 @@ _waiting_said: set[str] = set()
 def submit(
     experiment: ExperimentConfig, job: SageMakerJob, settings: SageMakerSettings, output_dir: Path
 ) -> dict[str, Any]:
-    """Create the job unless it is there. Returns what is needed to find it again.
+    """Create the job unless it exists. Returns the record with which it is found again.
 
     Raises:
-        HPOError: it was refused; the sentence says what to do.
+        HPOError: AWS rejected the request; the sentence says what to do.
     """
     preflight(settings)
     _check_results(job, settings)
@@ -79,7 +79,7 @@ def submit(
 
 
 def _check_results(job: SageMakerJob, settings: SageMakerSettings) -> None:
-    """What lies where the results belong must be of the same experiment: better said now than by a failed job."""
+    """Check that existing results at the destination belong to the same experiment, before the job would fail because of them."""
     s3 = client("s3", settings.region, settings.profile)
     address = f"s3://{settings.bucket}/{job.results}"
     with aws_errors_as_sentence(address), TemporaryDirectory() as folder:
@@ -106,7 +106,7 @@ def _has_failed(metadata: Mapping[str, Any], config: ExperimentConfig) -> bool:
 
 
 def _remove_results(job: SageMakerJob, settings: SageMakerSettings, output_dir: Path) -> None:
-    """What overwrite=true replaces, on S3 and here. The job would find it there and go on with it."""
+    """Remove what overwrite=true replaces, on S3 and here; the job would otherwise find it and resume from it."""
     s3 = client("s3", settings.region, settings.profile)
     with aws_errors_as_sentence(f"s3://{settings.bucket}/{job.results}"):
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=f"{job.results}/")

@@ -1,10 +1,10 @@
-"""The best result so far as metrics of a remote job's console: one line per improvement, and regexes that read it.
+"""The best result so far as metrics in a remote job's console: one line per improvement, and regexes that read it.
 
     [hpo 1f3a9c2e] best_metric_value=0.9123 best_trial_id=7 best_resource_value=9 best_hp_lr=1e-05
 
 The service looks for the regexes in everything the job prints. The number after `hpo` belongs to the experiment, so that
-nothing a trial says by chance, and nothing quoted from a trial's output, is taken for such a line. With several objectives
-the best is that of the first, and a line comes whenever the front has grown, with its size and its hypervolume.
+a trial's output, even if it is quoted, is not mistaken for such a line. With several objectives the best is that of the
+first, and a line is written whenever the Pareto front has grown, with its size and its hypervolume.
 """
 
 import hashlib
@@ -32,11 +32,11 @@ NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 
 class TuningMetrics(Callback):
-    """Writes a line whenever there is a better result, and when an experiment is resumed.
+    """A callback that writes a line whenever there is a better result, and when an experiment is resumed.
 
     Args:
-        config: the resolved experiment.
-        nonce: as given to `definitions`.
+        config: Resolved experiment.
+        nonce: Mark of the experiment's lines, as given to `definitions`.
     """
 
     def __init__(self, config: ExperimentConfig, nonce: str) -> None:
@@ -47,12 +47,12 @@ class TuningMetrics(Callback):
         self._said: tuple[object, ...] | None = None
 
     def on_open(self, state: ExperimentState) -> None:
-        """Say where a resumed experiment stands."""
+        """Write the best result so far of a resumed experiment."""
         self._state = state
         self._say()
 
     def on_event(self, event: Event) -> None:
-        """Say what is better."""
+        """Write the result if it is better."""
         if event.kind == Kind.REPORTED:
             self._say()
 
@@ -84,13 +84,13 @@ class TuningMetrics(Callback):
 
 
 def line(values: Mapping[str, float | None], nonce: str) -> str:
-    """The line that carries these values; what is no finite number is left out."""
+    """Return the line that carries these values, except those that are not finite numbers."""
     fields = [f"{name}={value!r}" for name, value in values.items() if value is not None and math.isfinite(value)]
     return f"[hpo {nonce}] " + " ".join(fields)
 
 
 def definitions(config: ExperimentConfig, nonce: str) -> list[dict[str, str]]:
-    """MetricDefinitions for the lines that `TuningMetrics` writes."""
+    """Return the MetricDefinitions for the lines that `TuningMetrics` writes."""
     names = [*OF_ALL, *(OF_FRONTS if config.objective.aims else ()), *metric_names(config).values()]
     # Not tied to the beginning of a line: whether the service's `^` would mean that is not documented.
     head = re.escape(f"[hpo {nonce}]").replace("\\ ", " ")
@@ -98,7 +98,7 @@ def definitions(config: ExperimentConfig, nonce: str) -> list[dict[str, str]]:
 
 
 def metric_names(config: ExperimentConfig) -> dict[str, str]:
-    """Tuned hyperparameters and the names of their metrics; as many as the service takes."""
+    """Return the names of the tuned hyperparameters' metrics, as many as the service accepts."""
     names = list(config.space.domains)
     most = MOST_DEFINITIONS - len(OF_ALL) - (len(OF_FRONTS) if config.objective.aims else 0)
     if len(names) > most:
@@ -108,7 +108,7 @@ def metric_names(config: ExperimentConfig) -> dict[str, str]:
 
 
 def nonce_of(identity: str) -> str:
-    """What marks an experiment's lines."""
+    """Return the mark of an experiment's lines."""
     return identity[:8]
 
 

@@ -1,4 +1,4 @@
-"""Former place of the Slurm launcher, which stored experiments and users' YAML name; it is hpo.slurm now."""
+"""Alias of hpo.slurm, the Slurm launcher, under the former name that stored experiments and users' YAML contain."""
 
 from importlib import import_module
 from typing import Any

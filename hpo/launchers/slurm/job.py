@@ -1,4 +1,4 @@
-"""Former place of what runs in a Slurm job, which jobs that are queued name; it is hpo.slurm.job now."""
+"""Alias of hpo.slurm.job, the program in a Slurm job, under the former name that queued jobs contain."""
 
 from importlib import import_module
 from typing import Any
