@@ -1,4 +1,4 @@
-"""A trial's checkpoint as one file: all its files of one moment, what it belongs to, and the database that knows of it.
+"""The archive of a trial's checkpoint: all its files of one moment, its metadata, and the database that knows of it.
 
 checkpoint/…     the files
 meta.json        when the trial was started, and the resource it had reached
@@ -18,19 +18,22 @@ from typing import Any
 
 CHECKPOINT = "checkpoint.tar"
 TICK = 0.02
-"""Seconds; more than the resolution of a file system's times."""
+"""Seconds that exceed the resolution of a file system's times."""
 SETTLED = 1.0
 CUT = 0.5
-"""Seconds. A file that is opened to be written anew may be seen empty with the time of its old content: ext4 tells the
-size before the time, on a busy disk .1 s before."""
+"""Seconds after which a file that looks empty is taken to be empty.
+
+A file that is being rewritten may be seen empty with the time of its old content: ext4 updates the size before the time,
+on a busy disk 0.1 s before.
+"""
 _META, _DATABASE = "meta.json", "events.db.gz"
 
 Stamps = dict[str, tuple[int, int]]
-"""Sizes and times of files by name."""
+"""Sizes and times of files, by name."""
 
 
 def stamps(folder: Path) -> Stamps:
-    """What is in a checkpoint's folder; files on their way to another name are not."""
+    """Return the sizes and times of a checkpoint folder's files, except those that are about to be renamed."""
     found = {}
     for path in sorted(folder.rglob("*")):
         with contextlib.suppress(FileNotFoundError):
@@ -41,10 +44,10 @@ def stamps(folder: Path) -> Stamps:
 
 
 def pack(folder: Path, names: Stamps, archive: Path) -> bool:
-    """Write the files into a new archive. Returns whether they stayed as they were meanwhile.
+    """Write the files into a new archive. Returns whether they stayed unchanged meanwhile.
 
     Raises:
-        OSError: for another reason than that they did not, such as a full disk.
+        OSError: Writing failed for another reason than a change of the files, such as a full disk.
     """
     try:
         with tarfile.open(archive, "w", dereference=True) as target:
@@ -60,17 +63,17 @@ def pack_whole(folder: Path, archive: Path, *, known: Stamps, reports: Iterable[
     """Write a checkpoint that no script is just writing into a new archive.
 
     Args:
-        folder: with its files.
-        archive: to be written.
-        known: what the last archive had.
-        reports: the files that the trial's reports go to.
-        final: the trial runs no more.
+        folder: Folder of the checkpoint.
+        archive: Archive to write.
+        known: Files of the last archive.
+        reports: Files that the trial's reports go to.
+        final: Whether the trial no longer runs.
 
     Returns:
-        what the archive has, nothing where the folder is empty by now; None where nothing is new, or not whole.
+        The files of the archive, empty if the folder has become empty; None if nothing is new, or not complete.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: The archive cannot be written.
     """
     for _ in range(3):
         before = stamps(folder)
@@ -86,7 +89,7 @@ def pack_whole(folder: Path, archive: Path, *, known: Stamps, reports: Iterable[
 
 
 def _is_whole(written: int, reports: Iterable[Path]) -> bool:
-    """Is a checkpoint last written at `written` complete? Scripts save, then report; others pause for a second."""
+    """Whether a checkpoint last written at `written` is complete. Scripts save, then report; others pause for a second."""
     age = time.time() - written / 1e9
     if age < TICK:
         return False
@@ -94,7 +97,7 @@ def _is_whole(written: int, reports: Iterable[Path]) -> bool:
 
 
 def _stays(folder: Path, before: Stamps, known: Stamps) -> bool:
-    """Are files that are newly empty meant to be? See `CUT`; one that was cut has another time soon."""
+    """Whether newly empty files are meant to be empty; see `CUT`. A file that is being rewritten soon has another time."""
     if all(size > 0 or known.get(name) == (size, changed) for name, (size, changed) in before.items()):
         return True
     time.sleep(CUT)
@@ -102,13 +105,13 @@ def _stays(folder: Path, before: Stamps, known: Stamps) -> bool:
 
 
 def digest_of(archive: Path) -> str:
-    """A digest of an archive's content, by which damage to a stored copy is noticed."""
+    """Return a digest of an archive's content, by which damage to a stored copy is noticed."""
     with archive.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def seal(archive: Path, meta: Mapping[str, Any], database: Path) -> None:
-    """Add what the checkpoint belongs to. Level 1: the database is small and this is done often."""
+    """Add metadata and the database to an archive. Compression level 1: the database is small and this is done often."""
     for name, data in ((_META, json.dumps(meta).encode()), (_DATABASE, gzip.compress(database.read_bytes(), 1))):
         temporary = archive.with_name(f"{archive.name}.{name}")
         temporary.write_bytes(data)
@@ -118,10 +121,10 @@ def seal(archive: Path, meta: Mapping[str, Any], database: Path) -> None:
 
 
 def unseal(archive: Path, database: Path) -> dict[str, Any]:
-    """What `seal` added; writes the database to a file.
+    """Return the metadata that `seal` added, and write the database to a file.
 
     Raises:
-        OSError, EOFError, KeyError, ValueError, tarfile.TarError: the archive is damaged.
+        OSError, EOFError, KeyError, ValueError, tarfile.TarError: The archive is damaged.
     """
     with tarfile.open(archive, "r:") as source:
         meta, packed = source.extractfile(_META), source.extractfile(_DATABASE)
@@ -135,10 +138,10 @@ def unseal(archive: Path, database: Path) -> dict[str, Any]:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Put the files into the checkpoint's folder, and nothing else there.
+    """Extract the files into the checkpoint's folder, and nothing else.
 
     Raises:
-        OSError, tarfile.TarError: it cannot be read, or not written.
+        OSError, tarfile.TarError: The archive cannot be read, or the files not written.
     """
     shutil.rmtree(folder, ignore_errors=True)
     with tarfile.open(

@@ -1,4 +1,4 @@
-"""The entry point of a SageMaker job: unpack the code, install what it needs, hand over to the module named.
+"""The entry point of a SageMaker job: unpack the code, install its requirements, run the named module.
 
 It is copied alone into the job and runs before anything is installed: standard library only. Nothing goes through a
 shell. This process is the container's first: without a handler the kernel would not deliver SIGTERM to it.
@@ -22,7 +22,7 @@ OLDEST_PYTHON = (3, 11)
 
 
 def main() -> None:
-    """Prepare the code and become the job."""
+    """Prepare the code, and replace this process by the job."""
     signal.signal(signal.SIGTERM, lambda number, _frame: os._exit(128 + number))
     if sys.version_info < OLDEST_PYTHON:
         fail(
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def install(requirements: Path) -> None:
-    """Install what is missing. What the image has of torch stays as it is."""
+    """Install missing requirements. The image's torch packages stay as they are."""
     if satisfied(requirements):
         return
     constraints = WORK / "constraints.txt"
@@ -62,7 +62,7 @@ def install(requirements: Path) -> None:
 
 
 def satisfied(requirements: Path) -> bool:
-    """Is every line a plain requirement that is met? Saves pip's second or two on each restart."""
+    """Whether every line is a plain requirement that is met. Saves pip's second or two on each restart."""
     try:
         from importlib import import_module
         from importlib.metadata import version
@@ -82,7 +82,7 @@ def satisfied(requirements: Path) -> bool:
 
 
 def of_the_image() -> list[tuple[str, str]]:
-    """What the image brings for its GPUs, with versions."""
+    """Return the image's own packages for its GPUs, with versions."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = []
@@ -102,7 +102,7 @@ def fail(reason: str) -> None:
 
 
 def write_failure(reason: str) -> None:
-    """Leave the reason where the service looks for it."""
+    """Write the reason of a failure to the file that the service reads."""
     FAILURE.parent.mkdir(parents=True, exist_ok=True)
     FAILURE.write_bytes(reason.encode("utf-8", "replace")[:MOST_REASON].decode("utf-8", "ignore").encode())
 

@@ -1,4 +1,4 @@
-"""AWS clients, and what AWS says as one sentence each. boto3 is imported here alone, when a client is needed."""
+"""AWS clients, and AWS's errors as one sentence each. boto3 is imported only here, when a client is needed."""
 
 import contextlib
 import functools
@@ -20,17 +20,17 @@ PROBE = ".hpo-probe"
 
 @functools.cache
 def client(service: str, region: str | None, profile: str | None, hasty: bool = False, group: str = "launcher") -> Any:
-    """A client; one per process, for making one takes longer than most requests.
+    """Return a client; one per process and arguments, since making one takes longer than most requests.
 
     Args:
-        service: such as s3.
-        region: the region.
-        profile: of ~/.aws/config.
-        hasty: try again less often, for questions asked before the first job; see `preflight` for their deadline.
-        group: what the keys stand under that a sentence names.
+        service: Name of the service, such as s3.
+        region: AWS region.
+        profile: Profile of ~/.aws/config.
+        hasty: Retry less often, for requests before the first job; see `preflight` for their deadline.
+        group: Group of the configuration that an error names.
 
     Raises:
-        ConfigError: boto3 is not there, or the profile.
+        ConfigError: boto3 is not installed, or the profile does not exist.
     """
     try:
         from botocore.config import Config
@@ -49,25 +49,25 @@ def client(service: str, region: str | None, profile: str | None, hasty: bool = 
 
 
 _making = threading.Lock()
-"""Sessions are not safe to use by several threads, clients are."""
+"""Lock for the session: several threads may share clients, but not sessions."""
 
 
 @functools.cache
 def _session(profile: str | None) -> Any:
-    """What all clients share: descriptions of services that take a tenth of a second to read."""
+    """Return the session that all clients share; it holds service descriptions that take a tenth of a second to read."""
     import boto3
 
     return boto3.Session(profile_name=profile)
 
 
 def code_of(error: BaseException) -> str:
-    """AWS's name for an error; empty where it has none."""
+    """Return AWS's name for an error; empty if it has none."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 def message_of(error: BaseException) -> str:
-    """What AWS says, in one line."""
+    """Return AWS's error message in one line."""
     response = getattr(error, "response", None)
     text = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else ""
     return " ".join(str(text or error).split())
@@ -77,12 +77,12 @@ def message_of(error: BaseException) -> str:
 def aws_errors_as_sentence(
     doing: str, instead: Mapping[str, str] = MappingProxyType({}), group: str = "launcher"
 ) -> Iterator[None]:
-    """Turn what boto3 raises into one sentence.
+    """Turn the errors of boto3 within the context into one sentence.
 
     Args:
-        doing: how the sentence begins.
-        instead: how it goes on for errors by their codes, in place of what `aws_error_as_sentence` says.
-        group: what the keys stand under that it names.
+        doing: Beginning of the sentence.
+        instead: Continuations by error code, instead of that of `aws_error_as_sentence`.
+        group: Group of the configuration that the sentence names.
     """
     try:
         yield
@@ -110,7 +110,7 @@ _REMEDIES = {
 
 
 def aws_error_as_sentence(error: BaseException, group: str = "launcher") -> str:
-    """What is wrong and what to do."""
+    """Return a description of an error of boto3, with its remedy."""
     code = code_of(error) or type(error).__name__
     if type(error).__name__ == "S3UploadFailedError" and error.__context__ is not None:
         return aws_error_as_sentence(error.__context__, group)
@@ -129,10 +129,10 @@ _checked: set[tuple[str | None, ...]] = set()
 
 
 def preflight(settings: SageMakerSettings) -> None:
-    """Before the first job: is the bucket there and writable, is the role there?
+    """Check before the first job that the bucket exists and is writable, and that the role exists.
 
     Raises:
-        HPOError: one sentence that says what is missing.
+        HPOError: One sentence that says what is missing.
     """
     group = settings.group
     bucket, role, region = settings.bucket, str(settings.role), settings.region
@@ -171,10 +171,10 @@ def preflight(settings: SageMakerSettings) -> None:
 
 
 def _ask(question: Callable[[], object], deadline: float) -> None:
-    """Ask in a thread that nobody waits for after the deadline: boto3 waits for each address and each attempt anew.
+    """Ask in a thread that is abandoned after the deadline, since boto3 has its own timeout for each address and retry.
 
     Raises:
-        TimeoutError: there was no answer by then.
+        TimeoutError: There was no answer in time.
     """
     errors: list[Exception] = []
 
@@ -194,7 +194,7 @@ def _ask(question: Callable[[], object], deadline: float) -> None:
 
 
 def read_object(s3: Any, bucket: str | None, key: str) -> bytes | None:
-    """An object's content; None where it is not there, or where one may not look."""
+    """Return an object's content; None if it does not exist or may not be read."""
     try:
         return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     except Exception as error:
@@ -204,12 +204,12 @@ def read_object(s3: Any, bucket: str | None, key: str) -> bytes | None:
 
 
 def encryption(settings: SageMakerSettings) -> dict[str, str]:
-    """What is asked of S3 for each object that is written."""
+    """Return the encryption arguments for each S3 object that is written."""
     return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key} if settings.kms_key else {}
 
 
 def upload(settings: SageMakerSettings, key: str, body: bytes) -> bool:
-    """Write an object whose key is made from its content, unless it is there. Returns whether it was written."""
+    """Write an object whose key is made from its content, unless it exists. Returns whether it was written."""
     s3 = client("s3", settings.region, settings.profile, group=settings.group)
     with aws_errors_as_sentence(f"s3://{settings.bucket}/{key}", group=settings.group):
         try:

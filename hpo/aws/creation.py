@@ -1,7 +1,7 @@
-"""Creating a training job exactly once: same name, same job, however often it is asked for.
+"""The creation of a training job exactly once: same name, same job, however often it is requested.
 
-The service accepts a name once. When it is taken, the job of that name tells by the identity among its hyperparameters
-whether it is ours.
+The service accepts a name once. If the name is taken, the identity among the hyperparameters of that job shows whether it
+is the same job.
 """
 
 import re
@@ -16,29 +16,29 @@ from hpo.errors import HPOError
 
 @dataclass(frozen=True)
 class NoRoom:
-    """There is no room for another job now."""
+    """The answer that there is no room for another job now."""
 
     message: str
     throttled: bool
-    """Only too many requests: there will be room in seconds."""
+    """Whether the cause is only the rate of requests, so that there will be room in seconds."""
 
     def __str__(self) -> str:
         return f"waiting for room ({self.message.split('. ')[0]})"
 
 
 def create(sagemaker: Any, request: Mapping[str, Any], group: str) -> dict[str, Any] | NoRoom:
-    """Ask for the job once.
+    """Request the job once.
 
     Args:
-        sagemaker: a client.
-        request: the arguments of `create_training_job`.
-        group: what the keys stand under that a sentence names.
+        sagemaker: A client of boto3.
+        request: Arguments of `create_training_job`.
+        group: Group of the configuration that an error names.
 
     Returns:
-        its ARN, with `new` true; or the description of the job that has the name, with `new` false.
+        The job's ARN, with `new` true; or the description of the job that has the name, with `new` false.
 
     Raises:
-        HPOError: it was refused, and will be; the sentence says what to do.
+        HPOError: AWS rejects the request for good; the sentence says what to do.
     """
     name = request["TrainingJobName"]
     try:
@@ -61,12 +61,12 @@ def create(sagemaker: Any, request: Mapping[str, Any], group: str) -> dict[str, 
 
 
 def is_ours(found: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
-    """Is the job of that name the one that is asked for?"""
+    """Whether the existing job of that name is the requested one."""
     return bool(found.get("HyperParameters", {}).get(IDENTITY) == request["HyperParameters"][IDENTITY])
 
 
 def _check_quota(request: Mapping[str, Any], message: str, group: str) -> None:
-    """Raise HPOError where there will never be room."""
+    """Raise HPOError if there will never be room for the job."""
     instance_type = request["ResourceConfig"]["InstanceType"]
     limit = re.search(r"is (\d+) Instances", message)
     if limit is not None and int(limit[1]) == 0:

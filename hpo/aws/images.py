@@ -1,6 +1,6 @@
-"""Which container image a job gets, and what its machine has. Tables of 2026-11, from SageMaker's own SDK; no network.
+"""The container image of a job, and the GPUs of its machine. Tables of 2026-11, from SageMaker's own SDK; no network.
 
-Where the SDK is installed (the extra `sagemaker`), it is asked for what the tables do not know.
+If the SDK is installed (the extra `sagemaker`), it is asked for what the tables do not contain.
 Both are only defaults: the keys `image_uri` and `instance_type` name anything else.
 """
 
@@ -85,10 +85,10 @@ _GPUS = {
 
 
 def image_uri(framework: str | None, version: str, region: str, instance_type: str, group: str = "launcher") -> str:
-    """The URI of AWS's training image.
+    """Return the URI of AWS's training image.
 
     Raises:
-        ConfigError: there is none in the tables.
+        ConfigError: The tables contain no such image.
     """
     if framework not in (None, "PyTorch"):
         raise ConfigError(
@@ -115,7 +115,7 @@ def image_uri(framework: str | None, version: str, region: str, instance_type: s
 
 
 def _as_the_sdk_says(version: str, region: str, instance_type: str) -> str | None:
-    """What SageMaker's SDK says, where it is installed and knows; to import it takes seconds."""
+    """Return the image URI from SageMaker's SDK, if that is installed and knows one; importing the SDK takes seconds."""
     try:
         from sagemaker.core import image_uris
     except ImportError:
@@ -136,12 +136,12 @@ def _as_the_sdk_says(version: str, region: str, instance_type: str) -> str | Non
 
 
 def has_gpus(instance_type: str) -> bool:
-    """Does the family have NVIDIA GPUs?"""
+    """Whether the instance family has NVIDIA GPUs."""
     return instance_type.split(".")[1][:1] in ("g", "p")
 
 
 def gpus_of(instance_type: str) -> int | None:
-    """How many GPUs; None where the table does not know."""
+    """Return the number of GPUs of an instance type; None if the table does not contain it."""
     family, size = instance_type.split(".")[1:]
     if not has_gpus(instance_type):
         return 0
@@ -149,10 +149,10 @@ def gpus_of(instance_type: str) -> int | None:
 
 
 def checked_instance_type(instance_type: str | None, num_gpus_per_trial: int, group: str = "launcher") -> str:
-    """The instance type, if it looks like one and has what a trial needs.
+    """Return the instance type, if it is well-formed and has the GPUs that a trial needs.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: The type is malformed, or has too few GPUs.
     """
     if instance_type is None:
         raise ConfigError(f"{group}.instance_type: the benchmark names none; give one, such as ml.g4dn.12xlarge")

@@ -26,18 +26,18 @@ LATER = (
     "report_path",
     "working_directory",
 )
-"""Keys of a benchmark that version 0.1 did not have: they count only where they are given, so that its jobs stay known."""
+"""Keys of a benchmark that version 0.1 did not have: they count only if they are given, so that its jobs are recognised."""
 
 
 LATER_OF_ALL = ("max_cost", "warm_start", "warm_start_use", "warm_start_sha256")
-"""The same of an experiment."""
+"""Keys of an experiment that version 0.1 did not have; see `LATER`."""
 
 
 def identity(experiment: ExperimentConfig) -> str:
-    """32 hexadecimal digits that stand for a resolved experiment and its tag.
+    """Return 32 hexadecimal digits that identify a resolved experiment and its tag.
 
-    Two calls that differ only in what concerns a call (waiting, dry runs, the machine) are the same job. A larger
-    budget is another job, one that goes on with the results of the first.
+    Two calls that differ only in options of the call (waiting, dry runs, the machine) are the same job. A larger
+    budget makes another job, which resumes from the results of the first.
     """
     content = asdict(experiment)
     for key in RUN_KEYS:
@@ -59,10 +59,10 @@ def identity(experiment: ExperimentConfig) -> str:
 
 
 def job_name(experiment: ExperimentConfig, attempt: int = 0) -> str:
-    """`{tag}-{method}-{seed}-{hash4}`, with the benchmark in front where the user wants that and it fits.
+    """Return `{tag}-{method}-{seed}-{hash4}`, with the benchmark in front if the user wants that and it fits.
 
-    What is too long is cut from the tag and the method, never from seed and hash. A job whose name is taken by one that
-    failed or was stopped gets `-r1`, `-r2` and so on behind it.
+    A longer name is shortened in the tag and the method, never in seed and hash. If a job that failed or was stopped has the
+    name, `-r1`, `-r2` and so on is appended.
     """
     if len(str(experiment.seed)) > LONGEST_SEED:
         raise ConfigError(
@@ -80,7 +80,7 @@ def job_name(experiment: ExperimentConfig, attempt: int = 0) -> str:
 
 
 def hash4(digest: str) -> str:
-    """Four letters or digits for a hexadecimal digest."""
+    """Return four letters or digits for a hexadecimal digest."""
     number, text = int(digest, 16), ""
     for _ in range(4):
         number, index = divmod(number, len(_ALPHABET))
@@ -89,12 +89,12 @@ def hash4(digest: str) -> str:
 
 
 def slug(text: str) -> str:
-    """A text as letters, digits and single words joined by '-'; never empty."""
+    """Return a text as letters, digits and single words joined by '-'; never empty."""
     return re.sub(r"[^a-zA-Z0-9-]+", "-", text).strip("-") or "x"
 
 
 def part(text: str, most: int = 100) -> str:
-    """A text as one part of an S3 key. What had to be changed is told apart by a hash of the original."""
+    """Return a text as one part of an S3 key. If it had to be changed, a hash of the original keeps it distinct."""
     changed = re.sub(r"[^a-zA-Z0-9_.-]+", "_", text)[:most]
     if changed == text and text.strip("."):
         return text
@@ -103,11 +103,11 @@ def part(text: str, most: int = 100) -> str:
 
 
 def results_prefix(experiment: ExperimentConfig, prefix: str) -> str:
-    """Key under which an experiment's directory lies, without a slash at the end."""
+    """Return the key below which an experiment's directory is stored, without a slash at the end."""
     run = f"{part(experiment.method.name)}-{experiment.seed}"
     return "/".join([prefix, part(experiment.experiment_tag), run, part(experiment.benchmark.name)])
 
 
 def tag_value(text: str) -> str:
-    """A text as the value of an AWS tag."""
+    """Return a text as the value of an AWS tag."""
     return re.sub(r"[^\w .:/=+\-@]", "_", text)[:256]

@@ -1,4 +1,4 @@
-"""What training on an instance costs by AWS's public price list."""
+"""The cost of training on an instance by AWS's public price list."""
 
 import json
 import re
@@ -9,20 +9,20 @@ from hpo.aws.client import aws_errors_as_sentence, client
 
 SOURCE = "AWS Price List, AmazonSageMaker, training on demand"
 _PLACE = "us-east-1"
-"""The list of all regions is asked for here."""
+"""Region that serves the price list of all regions."""
 
 
 def training_prices(instance_types: Iterable[str], region: str, profile: str | None) -> dict[str, float]:
-    """USD per hour, on demand, of the types that are in the list; nothing but the list is asked for.
+    """Return the on-demand prices in USD per hour of the types that are in the list; requests only the list.
 
     Args:
-        instance_types: such as ml.g4dn.12xlarge.
-        region: where they run.
-        profile: of ~/.aws/config; None: as boto3 finds credentials.
+        instance_types: Instance types, such as ml.g4dn.12xlarge.
+        region: Region in which they run.
+        profile: Profile of ~/.aws/config; None: as boto3 finds credentials.
 
     Raises:
-        ConfigError: boto3 is not there, or the profile.
-        HPOError: AWS cannot be asked, or refuses.
+        ConfigError: boto3 is not installed, or the profile does not exist.
+        HPOError: AWS cannot be reached, or rejects the request.
     """
     found: dict[str, float] = {}
     with aws_errors_as_sentence("--prices aws"):
@@ -41,7 +41,7 @@ def training_prices(instance_types: Iterable[str], region: str, profile: str | N
 
 
 def _trains(product: Mapping[str, Any], name: str) -> bool:
-    """Is it training, and not hosting, a notebook, or processing on such an instance?"""
+    """Whether a product is training on such an instance, and not hosting, a notebook, or processing."""
     return (
         re.search(rf"(^|-)Train:{re.escape(name)}$", product["product"]["attributes"].get("usagetype", "")) is not None
     )

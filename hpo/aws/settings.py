@@ -30,10 +30,10 @@ SECRET_VALUE = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVAT
 
 @dataclass(frozen=True)
 class SageMakerSettings:
-    """How jobs are made and found; see the comments in the YAML."""
+    """The settings with which jobs are made and found; the comments in the YAML document each of them."""
 
     group: str = field(default="launcher", kw_only=True)
-    """What the keys stand under: `launcher` or `backend`."""
+    """Group of the configuration that has the keys: `launcher` or `backend`."""
     bucket: str | None = None
     prefix: str = "hpo"
     role: str | None = None
@@ -66,10 +66,10 @@ class SageMakerSettings:
 
     @classmethod
     def checked(cls, keys: Mapping[str, Any], *, placeholders: bool, group: str = "launcher") -> "SageMakerSettings":
-        """Settings from the keys of a `group`. With `placeholders`, what a dry run lacks is made up.
+        """Return checked settings from the keys of a `group`. With `placeholders`, values that a dry run lacks are invented.
 
         Raises:
-            ConfigError: naming key, value and remedy.
+            ConfigError: A key is missing or wrong; the sentence names key, value and remedy.
         """
         known = {item.name for item in fields(cls)} - {"group"}
         if unknown := sorted(set(keys) - known):
@@ -119,7 +119,7 @@ class SageMakerSettings:
 
 
 def refuse_secrets(key: str, values: Mapping[str, Any]) -> None:
-    """Raise ConfigError for what looks like a secret: it would lie readable on S3 and in the job's description."""
+    """Raise ConfigError for a value that looks like a secret, since it would be readable on S3 and in the job's description."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             refuse_secrets(f"{key}.{name}", value)
@@ -136,7 +136,7 @@ def refuse_secrets(key: str, values: Mapping[str, Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Hydra's containers as Python's; a null list or dictionary is an empty one elsewhere."""
+    """Return Hydra's containers as Python's; elsewhere a null list or dictionary is treated as empty."""
     if isinstance(value, Mapping):
         return {str(key): str(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -145,7 +145,7 @@ def _plain(value: Any) -> Any:
 
 
 def region_of_environment(profile: str | None) -> str | None:
-    """The region as boto3 would find it, without boto3: a dry run shall not need it."""
+    """Return the region as boto3 would find it, without boto3, which a dry run must not need."""
     if named := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
         return named
     parser = configparser.ConfigParser()

@@ -1,6 +1,6 @@
-"""The arguments of `create_training_job`, for whatever the job runs, and the limits that the service sets to them.
+"""The arguments of `create_training_job`, for whatever the job runs, and the service's limits on them.
 
-Pure: nothing is asked and nothing is written.
+Pure: no request is sent and no file is written.
 """
 
 import math
@@ -14,10 +14,10 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 
 IDENTITY = "hpo_experiment"
-"""Hyperparameter that holds what tells our job from another one of the same name."""
+"""Hyperparameter with the text that distinguishes hpo's job from another of the same name."""
 
 SIGNAL_GRACE = 90.0
-"""Seconds of grace a job may give its trials: the service kills it 120 s after SIGTERM, and results are copied last."""
+"""Longest grace period in seconds of a job's trials: the service kills the job 120 s after SIGTERM, and results are copied last."""
 
 START_UP = 900
 LONGEST_RUN = 2419200
@@ -41,25 +41,25 @@ def training_request(
     checkpoints: str | None = None,
     retries: int | None = None,
 ) -> dict[str, Any]:
-    """The arguments of `create_training_job`.
+    """Return the arguments of `create_training_job`.
 
     Args:
-        name: of the job.
-        identity: what tells it from another job of the same name.
-        settings: of all jobs.
-        instance_type: of its machine.
-        instance_count: how many of them.
-        image: of its container.
-        module: that it runs once its code is there.
-        channels: S3 addresses by name; `code` has the bundle and the bootstrap.
-        runtime: seconds that it may take.
-        tags: besides those of the settings.
-        metrics: definitions.
-        checkpoints: where the service keeps /opt/ml/checkpoints.
-        retries: after errors of the service; None: as the settings say.
+        name: Name of the job.
+        identity: Text that distinguishes it from another job of the same name.
+        settings: Settings of all jobs.
+        instance_type: Type of its machines.
+        instance_count: Number of its machines.
+        image: URI of its container image.
+        module: Module that it runs once its code is unpacked.
+        channels: S3 addresses by channel; `code` has the bundle and the bootstrap.
+        runtime: Time limit in seconds.
+        tags: Tags in addition to those of the settings.
+        metrics: Metric definitions.
+        checkpoints: S3 address at which the service keeps /opt/ml/checkpoints.
+        retries: Retries after errors of the service; None: as in the settings.
 
     Raises:
-        ConfigError: something that the user typed is more than the service takes.
+        ConfigError: A value of the user exceeds a limit of the service.
     """
     wait = min(2 * runtime + 86400, LONGEST_RUN) if settings.max_wait is None else settings.max_wait
     if settings.spot and wait < runtime:
@@ -111,7 +111,7 @@ def training_request(
 
 
 def longest_run(experiment: ExperimentConfig, settings: SageMakerSettings) -> int:
-    """As given, else what the budget needs and time to start; without a budget three days, as Syne Tune does."""
+    """Return the time limit: as given, else the budget and time to start; without a budget three days, as Syne Tune does."""
     if settings.max_runtime is not None:
         return settings.max_runtime
     budget = experiment.max_wallclock_time
@@ -123,7 +123,7 @@ def longest_run(experiment: ExperimentConfig, settings: SageMakerSettings) -> in
 
 
 def tags_of(experiment: ExperimentConfig) -> dict[str, str]:
-    """What the service is told of a job's experiment."""
+    """Return the tags that describe a job's experiment."""
     ours = {
         "hpo:tag": experiment.experiment_tag,
         "hpo:benchmark": experiment.benchmark.name,
@@ -134,7 +134,7 @@ def tags_of(experiment: ExperimentConfig) -> dict[str, str]:
 
 
 def _with_further(content: dict[str, Any], **further: Any) -> dict[str, Any]:
-    """Part of a request, and of what is optional there the keys whose values are not empty."""
+    """Return a part of a request with those optional keys added whose values are not empty."""
     return content | {key: value for key, value in further.items() if value}
 
 
@@ -147,10 +147,10 @@ _TAG_TEXT = re.compile(r"[\w .:/=+\-@]*")
 
 
 def _check_limits(request: Mapping[str, Any], group: str) -> None:
-    """Raise ConfigError where something the user typed is more than the service takes; botocore does not look."""
+    """Raise ConfigError if a value of the user exceeds a limit of the service, which botocore does not check."""
     tags = request["Tags"]
     if len(tags) > 50:
-        raise ConfigError(f"{group}.tags: the service takes 50 tags, four of them ours; these are {len(tags)}")
+        raise ConfigError(f"{group}.tags: the service takes 50 tags, four of them hpo's; these are {len(tags)}")
     for tag in tags:
         key, value = tag["Key"], tag["Value"]
         fits = 1 <= len(key) <= 128 and len(value) <= 256 and not key.lower().startswith("aws:")

@@ -41,7 +41,7 @@ class HostConnection(JsonLines):
             )
 
     def receive(self) -> list[dict[str, Any]] | None:
-        """Return the host's messages, after logging those meant for the log; None when the host has ended, which is logged."""
+        """Return the host's messages, except those for the log, which are logged; None when the host has ended."""
         messages = super().receive()
         if messages is not None:
             for message in messages:

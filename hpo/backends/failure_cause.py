@@ -68,7 +68,7 @@ def check_disk(folder: Path, trial_id: int, error: str) -> None:
     said = any(words in error for words in _NO_ROOM)
     # On a disk that is entirely full the last words of a trial cannot be written either.
     if free_bytes(folder) < (LITTLE if said else LEAST):
-        what = f"trial {trial_id} could not write on, and goes on from its checkpoint once there is room"
+        what = f"trial {trial_id} could not write on, and resumes from its checkpoint once there is room"
         raise BackendError(str(disk_error_as_sentence(folder, what, FREE)))
 
 

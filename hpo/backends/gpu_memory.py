@@ -118,7 +118,7 @@ class CleanGpus:
             self._is_clean(name)
 
     def learn_pids(self, trial_id: int, *, at_once: bool = False) -> None:
-        """Record the pids of a running trial's processes from its devices, since they cannot be attributed after their end."""
+        """Record the pids of a running trial's processes from its devices; after their end they cannot be attributed."""
         if trial_id not in self._attempts or (not at_once and time.monotonic() < self._look_at[trial_id]):
             return
         self._look_at[trial_id] = time.monotonic() + _LOOK_INTERVAL
@@ -158,7 +158,7 @@ class CleanGpus:
         if name not in self._pool.quarantined:
             self._pool.quarantined.add(name)
             log.warning(
-                "GPU %s is in quarantine: for %g s it has listed memory of %s, which ended; trials go on with the other "
+                "GPU %s is in quarantine: for %g s it has listed memory of %s, which ended; trials continue with the other "
                 "devices, and with this one when it is free",
                 name,
                 PATIENCE,

@@ -60,7 +60,7 @@ def make_launcher(config: ExperimentConfig, **given: Any) -> Launcher:
 
 
 def runs_here(config: ExperimentConfig) -> bool:
-    """Whether the launcher would run the experiment in this process; False for an invalid one, whose error comes when it is made."""
+    """Whether the launcher would run the experiment in this process; False for an invalid launcher."""
     return _runs_here(str(config.launcher.get("_target_")), tuple(config.trusted_modules))
 
 

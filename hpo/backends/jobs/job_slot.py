@@ -58,7 +58,7 @@ class JobSlot:
             self._backend.close()
 
     def stop(self, *_: object) -> None:
-        """End the attempt after its trial has had time to save, because the machine is reclaimed or the tuner ends the trial."""
+        """End the attempt after its trial's grace: the machine is reclaimed, or the tuner ends the trial."""
         self._stopped = True
         if self._backend is not None:
             self._backend.wake()

@@ -239,11 +239,11 @@ class RayBackend(FiledBackend):
         self._warnings.take_in("a node" if slot is None else slot.host, item)
 
     def _lose(self, lost: Sequence[tuple[PlacedSlot, str]]) -> list[BackendEvent]:
-        """Return the remaining reports of lost slots' trials, and the trials' losses. All slots together give one log line."""
+        """Return the remaining reports of lost slots' trials, and their losses. All slots together give one log line."""
         if not lost:
             return []
         hosts = ", ".join(f"{count} on {host}" for host, count in Counter(slot.host for slot, _ in lost).items())
-        log.warning("slots are lost (%s): %s; their trials go on from their checkpoints", hosts, lost[0][1])
+        log.warning("slots are lost (%s): %s; their trials resume from their checkpoints", hosts, lost[0][1])
         events: list[BackendEvent] = []
         for running, number in ((slot.running, slot.number) for slot, _ in lost):
             if self._apart is not None:
@@ -255,7 +255,7 @@ class RayBackend(FiledBackend):
         return events
 
     def _driver_died(self) -> list[BackendEvent]:
-        """Start another driver after one died with all slots, which are returned as lost; it reports if the cluster still exists."""
+        """Start another driver after one died, and return its slots as lost; it reports if the cluster still exists."""
         self._sleep.remove(self._session.descriptor)
         self._session.start_again()
         self._sleep.add(self._session.descriptor)

@@ -71,7 +71,7 @@ class NodeCare:
         if slot is not None and slot.node not in self._silent:
             self._silent.add(slot.node)
             log.warning(
-                "the node %s has not answered for %g s: it is gone, or held up; its trials go on elsewhere as soon as Ray "
+                "the node %s has not answered for %g s: it is gone, or held up; its trials resume elsewhere as soon as Ray "
                 "gives it up, which may take another minute",
                 slot.host,
                 seconds,

@@ -89,7 +89,7 @@ class Slot:
     # ------------------------------------------------------------------ called in the event loop
 
     async def changes(self) -> Sequence[Mapping[str, Any]]:
-        """Wait for messages and return them; returns none after a while, since the next call shows that the driver is alive."""
+        """Wait for messages and return them; returns none after a while, so that the driver calls again."""
         if self._leaving is not None:
             self._leaving.cancel()
         with contextlib.suppress(TimeoutError):

@@ -53,7 +53,7 @@ class Pulse(Callback):
         self._written = 0.0
 
     def on_open(self, state: ExperimentState) -> None:
-        """Write the number of reports at the start of the session."""
+        """Keep the state, whose reports are counted from now on."""
         self._state = state
 
     def on_event(self, event: Event) -> None:
@@ -86,7 +86,7 @@ class MadeAgain(Callback):
         found = self._restored
         log.info(
             "resumed from a copy %.1f s old with %d trials and %d reports, at least %d fewer than were made: unfinished "
-            "trials %s go on from checkpoints, %s start over",
+            "trials %s resume from checkpoints, %s start over",
             found.age,
             found.trials,
             found.reports,

@@ -104,7 +104,7 @@ class Mirror:
     # ------------------------------------------------------------------ there
 
     def copy(self, *, final: bool = False) -> None:
-        """Copy files that have changed; `final` when no trial runs any more. A failure is logged and the next round tries again."""
+        """Copy changed files; `final` when no trial runs any more. A failure is logged; the next round tries again."""
         files = ExperimentDirectory(self.work)
         if not files.events.is_file():
             return

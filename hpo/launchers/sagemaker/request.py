@@ -44,7 +44,7 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
     """
     if experiment.copies_checkpoints:
         raise ConfigError(
-            f"launcher=sagemaker: method={experiment.method.name} lets trials go on from copies of checkpoints, and a job "
+            f"launcher=sagemaker: method={experiment.method.name} lets trials resume from copies of checkpoints, and a job "
             "that loses its machine gets none of these back; run it here or by launcher=slurm, or use a method such as ASHA"
         )
     constants = {k: v for k, v in experiment.benchmark.config_space.items() if not isinstance(v, Mapping)}
@@ -88,7 +88,7 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
 
 
 def _backend(keys: Mapping[str, Any], settings: SageMakerSettings) -> dict[str, Any]:
-    """Return the backend's keys for the job; with several instances, which share no directory, checkpoints go to the bucket."""
+    """Return the backend's keys for the job; several instances share no directory, so their checkpoints go to the bucket."""
     if (settings.instance_count or 1) == 1 or keys.get("storage"):
         return dict(keys)
     return {**keys, "storage": f"s3://{settings.bucket}/{settings.prefix}"}

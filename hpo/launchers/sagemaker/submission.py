@@ -79,7 +79,7 @@ def submit(
 
 
 def _check_results(job: SageMakerJob, settings: SageMakerSettings) -> None:
-    """Check that existing results at the destination belong to the same experiment, before the job would fail because of them."""
+    """Check that results at the destination belong to the same experiment, before the job would fail because of them."""
     s3 = client("s3", settings.region, settings.profile)
     address = f"s3://{settings.bucket}/{job.results}"
     with aws_errors_as_sentence(address), TemporaryDirectory() as folder:
@@ -139,11 +139,11 @@ def _create(
         if status in ("Failed", "Stopped") or (status == "Completed" and again):
             reason = " ".join(found.get("FailureReason", "").split())
             say(
-                f"job {name} {status.lower()} before{': ' + reason if reason else ''}; the next one goes on from its results"
+                f"job {name} {status.lower()} before{': ' + reason if reason else ''}; the next one resumes from its results"
             )
             continue
         if _code_of_job(found) != _code_of_job(job.request):
-            log.warning("job %s exists with the code of an earlier call, and goes on with that", name)
+            log.warning("job %s exists with the code of an earlier call, and continues with that", name)
         return name, found["TrainingJobArn"]
     raise HPOError(
         f"{job_name(experiment)}: {MOST_ATTEMPTS} jobs of this experiment have ended without completing it; see why with "
