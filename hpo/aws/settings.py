@@ -119,7 +119,7 @@ class SageMakerSettings:
 
 
 def refuse_secrets(key: str, values: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a value that looks like a secret, since it would be readable on S3 and in the job's description."""
+    """Raise ConfigError for a value that looks like a secret: it would be readable on S3 and in the job's description."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             refuse_secrets(f"{key}.{name}", value)

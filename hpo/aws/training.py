@@ -17,7 +17,7 @@ IDENTITY = "hpo_experiment"
 """Hyperparameter with the text that distinguishes hpo's job from another of the same name."""
 
 SIGNAL_GRACE = 90.0
-"""Longest grace period in seconds of a job's trials: the service kills the job 120 s after SIGTERM, and results are copied last."""
+"""Longest grace period of a job's trials in seconds: the job is killed 120 s after SIGTERM, and results are copied last."""
 
 START_UP = 900
 LONGEST_RUN = 2419200

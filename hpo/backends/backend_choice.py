@@ -57,8 +57,8 @@ def _check(kind: type[Backend], config: ExperimentConfig) -> None:
         )
     if config.benchmark.cost_attr is not None:
         raise ConfigError(
-            f"benchmark.cost_attr={config.benchmark.cost_attr}: {how}, and with them continue from what those had cost, which "
-            f"would count twice; set it to null"
+            f"benchmark.cost_attr={config.benchmark.cost_attr}: {how}, and with them continue from what those had cost, "
+            f"which would count twice; set it to null"
         )
     if config.retry is not None:
         raise ConfigError(
