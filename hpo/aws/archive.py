@@ -146,6 +146,6 @@ def unpack(archive: Path, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with tarfile.open(
         archive, "r:"
-    ) as source:  # never compressed; by a guess the error would have a line for each kind
+    ) as source:  # never compressed; if tarfile guessed, its error would have a line per format
         members = [member for member in source.getmembers() if member.name.startswith("checkpoint/")]
         source.extractall(folder.parent, members, filter="data")

@@ -34,7 +34,9 @@ def main() -> None:
     install(CODE / ".requirements.txt")
     paths = [str(CODE), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
-    environment["PYTHONDONTWRITEBYTECODE"] = ""  # images set it, and each process of the job would compile hpo anew
+    environment["PYTHONDONTWRITEBYTECODE"] = (
+        ""  # images set it, so that each process of the job would compile hpo again
+    )
     os.chdir(CODE)
     os.execve(sys.executable, [sys.executable, "-m", sys.argv[1]], environment)
 
@@ -67,7 +69,7 @@ def satisfied(requirements: Path) -> bool:
         from importlib import import_module
         from importlib.metadata import version
 
-        # Of the pip that would be asked: packaging itself need not be there yet.
+        # The copy inside pip: packaging itself need not be installed yet.
         parse = import_module("pip._vendor.packaging.requirements").Requirement
         for line in requirements.read_text().splitlines():
             needed: Any = parse(line)

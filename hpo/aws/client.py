@@ -165,7 +165,7 @@ def preflight(settings: SageMakerSettings) -> None:
             raise HPOError(
                 f"{group}.role={role}: there is no such role; see IAM > Roles for one that SageMaker may assume"
             ) from error
-        # Many may pass a role to SageMaker that they may not look at.
+        # Many users may pass a role to SageMaker without the right to read it.
         log.info("%s.role: could not be looked at (%s)", group, message_of(error))
     _checked.add(key)
 

@@ -51,7 +51,7 @@ def identity(experiment: ExperimentConfig) -> str:
     for key in LATER_OF_ALL:
         if content[key] == getattr(nothing, key):
             del content[key]
-    if experiment.backend_target == experiment.backend_of_name:  # jobs of version 0.1 know it by its name
+    if experiment.backend_target == experiment.backend_of_name:  # in jobs of version 0.1 it has its short name
         content["backend"].pop("_target_", None)
     content["overwrite"] = experiment.overwrite
     text = json.dumps(content, sort_keys=True, default=str)

@@ -36,7 +36,7 @@ def training_prices(instance_types: Iterable[str], region: str, profile: str | N
             products = (json.loads(text) for page in listed for text in page["PriceList"])
             prices = {price for product in products if _trains(product, name) for price in _hourly(product)}
             if prices:
-                found[name] = max(prices)  # with several, never promise too little
+                found[name] = max(prices)  # with several prices, never the lower one
     return found
 
 

@@ -57,7 +57,7 @@ class Stream:
             return data
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LARGEST:
-            self._rest = b""  # output without an end of line, which is no report
+            self._rest = b""  # output without an end of line is not a report
         found = (line.partition(PREFIX) for line in lines)
         return b"".join(line + b"\n" for _, prefix, line in found if prefix)
 
@@ -115,14 +115,14 @@ class AttemptMirror:
         self._lock = threading.Lock()
         self._pending = b""
         self._seen = 0  # bytes of the stream, sent or pending
-        self._whole = True  # the last of them ends a line
+        self._whole = True  # whether the last of them ends a line
         self._next = 0.0
         self.sent = 0
         """Number of bytes of reports that were sent."""
         self.checkpoints: list[tuple[str, int]] = []
         """Names and sizes in bytes of the checkpoints that are kept, the latest last."""
         self._number = 0
-        self._copied: Stamps = stamps(self._checkpoint)  # that it goes on from, if any
+        self._copied: Stamps = stamps(self._checkpoint)  # of the checkpoint that it resumes from, if any
 
     def due(self) -> float | None:
         """Return the seconds until something may be sent; None if nothing will be."""
@@ -152,7 +152,7 @@ class AttemptMirror:
                 self._whole = more.endswith(b"\n")
                 if len(self._pending) >= LARGEST:
                     break
-            return self._seen + (not self._whole)  # half a report is none yet
+            return self._seen + (not self._whole)  # an incomplete report does not count yet
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

@@ -66,7 +66,7 @@ def check_disk(folder: Path, trial_id: int, error: str) -> None:
     if not folder.is_dir():
         raise BackendError(str(gone_as_sentence(folder)))
     said = any(words in error for words in _NO_ROOM)
-    # On a disk that is entirely full the last words of a trial cannot be written either.
+    # On a full disk the trial's last output cannot be written either.
     if free_bytes(folder) < (LITTLE if said else LEAST):
         what = f"trial {trial_id} could not write on, and resumes from its checkpoint once there is room"
         raise BackendError(str(disk_error_as_sentence(folder, what, FREE)))
@@ -111,7 +111,7 @@ def ending(
     elif code != 0:
         where = (
             line_of_script(stderr, own) if code == 1 and error is None else None
-        )  # as Python ends after an exception
+        )  # 1: Python's exit code after an exception
         if error is None:
             said = last_lines(stderr)
             error = "\n".join(without_launcher(last_lines(stderr, _TRACEBACK, _TRACEBACK)).splitlines()[-LINES:])
@@ -121,7 +121,7 @@ def ending(
         attempt=attempt,
         exit_code=code,
         signal=number,
-        lost=deleted or (code is None and number is None),  # nobody saw its end
+        lost=deleted or (code is None and number is None),  # its end was not seen
         error=error or None,
         where=where,
         log=log_of_attempt(stderr.parent),
@@ -145,7 +145,9 @@ def line_of_script(stderr: Path, own: Sequence[Path]) -> str | None:
     """
     text = without_launcher(last_lines(stderr, lines=_TRACEBACK, most=_TRACEBACK))
     _, found, traceback = text.rpartition("Traceback (most recent call last)")
-    if not found and not _SYNTAX.search(text):  # that of the script itself has a file and a line, and no traceback
+    if not found and not _SYNTAX.search(
+        text
+    ):  # a syntax error of the script itself has a file and a line, but no traceback
         return None
     for file, line in reversed(_FRAME.findall(traceback)):
         path = Path(file)

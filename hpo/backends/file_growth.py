@@ -61,7 +61,7 @@ class GrowingFiles:
     def _look_after_again(self, watch: int) -> None:
         """Create and watch a folder again after it was removed or renamed."""
         path, key = self._folders.pop(watch), self._keys.pop(watch)
-        with contextlib.suppress(OSError):  # it went with the folder
+        with contextlib.suppress(OSError):  # it was removed with the folder
             self._inotify.rm_watch(watch)
         with contextlib.suppress(OSError):  # another one has made it already, or the next line says why not
             path.mkdir()

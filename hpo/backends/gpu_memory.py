@@ -67,7 +67,7 @@ class CleanGpus:
         self._sees_all = _sees_all_processes()
         self._devices = {name: _Device() for name in pool.devices}
         self._attempts: dict[int, int] = {}  # trial that has devices -> mark of its attempt
-        self._look_at: dict[int, float] = {}  # the same -> when to look at its devices again
+        self._look_at: dict[int, float] = {}  # trial -> when to look at its devices again
         self._ask_at = math.inf
         for name, device in self._devices.items():
             device.known = {pid for pid in self._listed(name) if self._is_of_experiment(get_mark(pid))}
@@ -154,7 +154,7 @@ class CleanGpus:
             return False
         if device.owner is None and not holders & device.known:
             log.warning("GPU %s is used although it lists memory of %s", name, _what(holders, None))
-            return True  # from before this session, and perhaps never ours
+            return True  # from before this session, and perhaps not of this experiment
         if name not in self._pool.quarantined:
             self._pool.quarantined.add(name)
             log.warning(
@@ -215,6 +215,6 @@ def _exists(pid: int) -> bool:
 
 def _sees_all_processes() -> bool:
     """Whether this is the machine's own pid namespace, in which a pid without a process means that the process has ended."""
-    with contextlib.suppress(OSError):  # no /proc: it is not known
+    with contextlib.suppress(OSError):  # without /proc it is unknown
         return str(Path("/proc/self/ns/pid").readlink()) == _INITIAL_NAMESPACE
     return False

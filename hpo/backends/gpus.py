@@ -77,7 +77,7 @@ def gpu_use(devices: Sequence[str]) -> dict[str, int]:
     if library is None:
         return {}
     used = {}
-    with contextlib.suppress(library.NVMLError):  # a device that does not tell
+    with contextlib.suppress(library.NVMLError):  # some devices do not report it
         for name in devices:
             used[name] = int(library.nvmlDeviceGetUtilizationRates(handle(library, name)).gpu)
     return used

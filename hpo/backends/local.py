@@ -97,7 +97,7 @@ class LocalBackend(FiledBackend):
         self._gpus = CleanGpus(gpus, self._mark, alone=program.owns_devices)
         self._devices = list(gpus.devices)
         self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when devices are clean
-        self._news: list[BackendEvent] = []  # what the next `wait` has to tell
+        self._news: list[BackendEvent] = []  # events for the next `wait`
         self._key = 0
         self._running: dict[int, _Running] = {}
         self._keys: dict[int, int] = {}  # trial id -> key

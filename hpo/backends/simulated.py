@@ -175,7 +175,7 @@ class SimulatedBackend(Backend):
         """End the attempt now, unless it is about to end by itself."""
         running = self._running.get(trial_id)
         if running is not None and running.resource <= running.until:
-            running.until = running.resource - 1  # what stands on the clock for it is skipped
+            running.until = running.resource - 1  # its scheduled events are skipped
             heapq.heappush(self._heap, (self.now, running.worker, trial_id, _EXIT, running.attempt))
 
     def kill(self) -> None:
@@ -196,7 +196,7 @@ class SimulatedBackend(Backend):
             at, _, trial_id, kind, attempt = heapq.heappop(self._heap)
             running = self._running.get(trial_id)
             if running is None or running.attempt != attempt or (kind == _REPORT and running.resource > running.until):
-                continue  # of an attempt that was ended
+                continue  # the attempt was ended before this event
             self.now = at if at > self.now else self.now
             return self._report(running) if kind == _REPORT else self._exit(running)
         if limit != float("inf"):

@@ -257,14 +257,14 @@ class Program:
             "HPO_EXPERIMENT_DIR": str(self.directory.path.absolute()),
             "CUDA_VISIBLE_DEVICES": ",".join(devices),
             **threads_per_trial(self.config.n_workers or 1),
-            # So that Python writes line by line, in a process of the program's own as well.
+            # Makes Python write line by line, also in processes that the program starts.
             **({"PYTHONUNBUFFERED": "1"} if self.config.benchmark.searched else {}),
         }
 
 
 def check_program(config: ExperimentConfig) -> None:
     """Raise ConfigError if an experiment's program or a file that it is given is missing. Changes nothing."""
-    if is_own(config.benchmark.function):  # that lies in the experiment's directory, which is not known here
+    if is_own(config.benchmark.function):  # its file lies in the experiment's directory, which is not known here
         from_environment("benchmark.arguments", config.benchmark.arguments)
     else:
         Program(config, ExperimentDirectory(Path()), Randomness(config.random_seed or 0, config.seed))

@@ -38,7 +38,7 @@ def reading_of(benchmark: BenchmarkConfig, places: Mapping[str, str], reports: P
     }
     if benchmark.report_path is None:
         return {**reading, "patterns": dict(benchmark.patterns)}
-    # A `*` of the user's stands for any name, one in a folder's name for itself.
+    # A `*` in the user's pattern matches any name; one in a folder's name is literal.
     path = Path(fill(benchmark.report_path, {name: glob.escape(place) for name, place in places.items()}))
     here = benchmark.working_directory == WorkingDirectory.here
     return {**reading, "path": str(Path(glob.escape(str(Path.cwd()) if here else places["checkpoint_dir"])) / path)}

@@ -40,7 +40,7 @@ class Sleep:
 
     def ring(self) -> None:
         """End the present sleep, or the next one."""
-        with contextlib.suppress(BlockingIOError):  # full: it rings already
+        with contextlib.suppress(BlockingIOError):  # full: a wake-up call is already pending
             os.write(self._rope, b"!")
 
     def close(self) -> None:

@@ -132,7 +132,7 @@ class RemoteLauncher(Launcher):
             sys.stdout.write(text + "\n")
             return 0
         record = self.submit(experiment, output_dir, request)
-        said = record.pop("said", None)  # in place of the job's name, when nothing had to be submitted
+        said = record.pop("said", None)  # instead of the job's name, if nothing had to be submitted
         write_record(output_dir, experiment, record)
         sys.stdout.write(harmless(f"{output_dir}: {said or record.get('job', 'submitted')}\n"))
         return self.finish(output_dir) if self.wait else 0

@@ -131,7 +131,7 @@ def _conclude(directory: Path, job: str, code: int, fruitless: int) -> tuple[Pha
             f"{fruitless} sessions in a row reached the time limit without a report; give launcher.timeout_min more "
             f"than it takes from one checkpoint to the next, then run the command again"
         )
-    with suppress(HPOError):  # nobody answers: ask for requeueing all the same
+    with suppress(HPOError):  # if Slurm does not answer, request requeueing anyway
         answer = queued_as(job)
         if answer is None or answer.state != "RUNNING":
             return Phase.INTERRUPTED, "by Slurm"  # which has requeued or cancelled it already

@@ -42,7 +42,7 @@ def job_state(record: Mapping[str, Any]) -> JobState:
             return _said(directory, note)
         return JobState(Phase.UNKNOWN, f"{error}; its last word was {note['phase']}" if note else str(error))
     if answer is not None and answer.name not in ("", record.get("name")):
-        answer = None  # a new installation of Slurm has given the number to somebody else's job
+        answer = None  # after a new installation of Slurm the number belongs to another job
     if answer is not None and answer.state in _QUEUED:
         return JobState(Phase.WAITING, answer.reason if answer.reason != "None" else "")
     if answer is not None and answer.state in _AT_WORK and not _is_over(answer, note):
@@ -78,7 +78,7 @@ def _complaint(directory: Path, note: Mapping[str, Any]) -> str:
     """Return the error sentence that hpo printed in the job when it failed."""
     name = f"{note.get('job')}_0_log.err"
     try:
-        if "/" in name:  # the note may be somebody else's
+        if "/" in name:  # the note may have been written by somebody else
             return ""
         folder = open_folder(directory, "slurm")
         try:

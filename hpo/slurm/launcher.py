@@ -141,7 +141,7 @@ class SlurmLauncher(SlurmSettings, RemoteLauncher):
         """Wait for the job's final note in the shared directory; asks Slurm at most every half minute."""
         pause = 1.0
         directory = Path(record["directory"])
-        while (state := job_state(record)).phase in (*_ACTIVE, Phase.UNKNOWN):  # unknown: nobody answers just now
+        while (state := job_state(record)).phase in (*_ACTIVE, Phase.UNKNOWN):  # unknown: Slurm does not answer now
             seen, until = read_note(directory), time.monotonic() + pause
             while time.monotonic() < until and read_note(directory) == seen:
                 time.sleep(0.25)

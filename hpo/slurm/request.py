@@ -70,7 +70,7 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
     """
     directory = output_dir.absolute()
     workers, per_trial = experiment.n_workers or 1, experiment.num_gpus_per_trial or 0
-    if experiment.backend_target == BACKENDS["slurm"]:  # whose trials have jobs of their own
+    if experiment.backend_target == BACKENDS["slurm"]:  # its trials run in their own jobs
         workers, per_trial = 1, 0
     if experiment.gpus_to_use is not None:
         raise ConfigError(
@@ -96,7 +96,7 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
         "ntasks-per-node": 1,
         "cpus-per-task": _cores(launcher, experiment, on_one, count, per_trial),
         "time": launcher.timeout_min,
-        "signal": f"B:USR2@{delay}",  # to the batch script alone: the trials shall hear of it from their tuner
+        "signal": f"B:USR2@{delay}",  # to the batch script alone: the tuner stops the trials
         "requeue": True,
         "no-kill": nodes > 1,  # a node that fails takes its own trials with it, and no others
         "partition": launcher.partition,

@@ -98,7 +98,7 @@ class SlurmBackendSettings:
             "cpus-per-task": self.cpus_per_task or max(CORES_PER_GPU * gpus, 1),
             "time": self.time_limit,
             "signal": f"B:USR2@{grace}",  # to the worker alone, which passes it on
-            "no-requeue": True,  # what an interrupted job was running goes on in another, from its checkpoint
+            "no-requeue": True,  # an interrupted attempt resumes in another job, from its checkpoint
             "partition": self.partition,
             "account": self.account,
             "qos": self.qos,

@@ -64,7 +64,7 @@ def _sbatch(request: Mapping[str, Any], kept: Path) -> str:
     except ImportError as error:
         raise ConfigError(f"launcher=slurm: submitit is not installed; {how_to_install('slurm')}") from error
     options = request["sbatch"]
-    # exec makes the batch script the job's Python: its signals are then ours, under any of Slurm's process trackers.
+    # exec replaces the batch script by the job's Python, which then gets its signals under any of Slurm's process trackers.
     executor = submitit.SlurmExecutor(folder=request["folder"], python=f"exec {python()}")
     names = {name.replace("-", "_"): value for name, value in options.items()}
     executor.update_parameters(use_srun=False, wckey=None, additional_parameters=names)

@@ -67,7 +67,7 @@ class WorkerJobs:
         self._waiting: set[str] = set()  # attempts without a claim
         self._owners: dict[str, str] = {}  # attempt -> the job that has claimed it
         self._claims: dict[str, int] = {}  # job -> attempts that it has claimed
-        self._stopping: dict[str, float] = {}  # attempt -> when its worker has to have ended it
+        self._stopping: dict[str, float] = {}  # attempt -> deadline for its worker to end it
         self._jobs: dict[str, str] = {}  # job -> its state at the last look
         self._since_look: set[str] = set()  # jobs submitted after it
         self._looked = -float("inf")

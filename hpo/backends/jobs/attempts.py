@@ -128,7 +128,7 @@ class Attempts:
                 raise BackendError(str(message.error)) from message.error
             raise message.error
         running = self._by_name.get(message.name)
-        return () if running is None else self._take_in(running, message)  # None: of an attempt that is over
+        return () if running is None else self._take_in(running, message)  # None: the attempt has finished
 
     def _take_in(self, running: JobAttempt, message: OfAnAttempt) -> Sequence[BackendEvent]:
         match message:
@@ -164,7 +164,7 @@ class Attempts:
 
     def _accepted(self, running: JobAttempt, message: Accepted) -> Sequence[BackendEvent]:
         here, answer = running.reports.stat().st_size, message.answer
-        if answer.new and here > 0:  # of an attempt that another backend has begun: this job cannot continue it
+        if answer.new and here > 0:  # another backend has begun the attempt: this job cannot continue it
             self._jobs.stop(running.job)
             return self._finish(running, running.end())
         running.job.queued = answer.status.phase == JobPhase.QUEUED

@@ -65,9 +65,9 @@ class JobBackend(Backend):
         self._config, self._files, self._intervals = config, files, intervals
         self._state = ExperimentState(config.objective)
         self._told: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._news: list[BackendEvent] = []  # what the next `wait` has to tell
+        self._news: list[BackendEvent] = []  # events for the next `wait`
         self._quota = Quota()
-        self._trouble: BackendError | None = None  # why it cannot go on, which the `wait` after this one tells
+        self._trouble: BackendError | None = None  # why it cannot continue; raised by the `wait` after this one
         self._begun: dict[int, int] = {}  # trial id -> its last attempt that was begun
         self._forgotten: dict[int, int] = {}  # trial id -> the last attempt whose checkpoints are not used
         self._sizes: dict[int, int] = {}  # trial id -> bytes of its checkpoint
@@ -219,7 +219,7 @@ class JobBackend(Backend):
                 if message is not None:
                     events += self._attempts.take_in(message)
                 message = self._told.get_nowait()
-        except BackendError as error:  # first, so that the log has none of them as running that never did
+        except BackendError as error:  # first, so that the log shows no attempt as running that never ran
             self._trouble = error
             self._tell(self._attempts.give_up_waiting())
             self.wake()

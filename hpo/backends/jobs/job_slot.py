@@ -46,8 +46,8 @@ class JobSlot:
         self._config, self._place, self._names, self._node = config, place, names, node
         self._files = ExperimentDirectory(work / "experiment")
         self._files.path.mkdir(parents=True, exist_ok=True)
-        self._stopped = False  # by `stop`: the slot takes no further attempt to its end
-        self._asked = False  # by the tuner: the attempt
+        self._stopped = False  # set by `stop`: the slot completes no further attempt
+        self._asked = False  # set when the tuner asks for the end of the attempt
         self._backend: LocalBackend | None = None
 
     def __enter__(self) -> "JobSlot":

@@ -117,7 +117,7 @@ class ReportWatch:
                 return
 
     def _look(self) -> None:
-        with self._lock:  # who has ended by now can write nothing after this look
+        with self._lock:  # jobs that have ended by now can write nothing after this look
             watched = dict(self._watched)
             ended = {name for name, one in watched.items() if one.job_ended is not None}
         found: dict[str, _Found] = {}

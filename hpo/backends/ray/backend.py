@@ -81,7 +81,7 @@ class RayBackend(FiledBackend):
         self._session = RaySession(config, files, settings, driver)
         self._care = NodeCare(self._fleet, self._session.send)
         self._apart = self._session.apart
-        if self._apart is not None:  # what is here is no output, from which reports are told apart, but reports
+        if self._apart is not None:  # the files here contain reports only, no other output
             self.reports_file, self.prefixed = "reports.jsonl", False
         self._sleep = Sleep()
         self._sleep.add(self._session.descriptor)
@@ -132,7 +132,7 @@ class RayBackend(FiledBackend):
             trial, attempt, until = self._waiting.pop(trial_id)
             self._fleet.occupy(slot, RunningAttempt(trial_id, attempt))
             order = {"trial": trial_id, "configuration": dict(trial.configuration), "attempt": attempt, "until": until}
-            if not self._with_gpus:  # else the slot says which they are
+            if not self._with_gpus:  # with GPUs the slot reports which devices they are
                 self._news.append(Placed(trial_id, attempt, node=slot.host))
                 self.wake()
             self._order("start", slot, **order, **(self._apart.begin(trial_id, attempt) if self._apart else {}))

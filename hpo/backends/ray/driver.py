@@ -74,10 +74,10 @@ class Driver:
         code = opening["code"]
         self._code = [] if code is None else [ray.put(Path(code).read_bytes())]
         self._names = names
-        self._there: Sequence[str] = ()  # the nodes that a slot fits on, as last told
+        self._there: Sequence[str] = ()  # nodes that a slot fits on, as last reported
         self._closing = False
         self._avoided: Sequence[str] = ()
-        self._orders: dict[int, asyncio.Queue[Mapping[str, Any]]] = {}  # of the slots that are ready
+        self._orders: dict[int, asyncio.Queue[Mapping[str, Any]]] = {}  # orders by slot, of slots that are ready
         self._actors: dict[int, Any] = {}
 
     async def serve(self) -> None:
@@ -100,7 +100,7 @@ class Driver:
                     return True
                 case "avoid":
                     self._avoided = message["nodes"]
-                case _ if message["slot"] in self._orders:  # else it is lost, and the tuner is about to hear it
+                case _ if message["slot"] in self._orders:  # otherwise the slot is lost, and the tuner will be told
                     self._orders[message["slot"]].put_nowait(message)
         return False
 
@@ -230,7 +230,7 @@ def _brief(error: RayError) -> str:
 async def _drive(connection: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=connection, limit=_LONGEST)
     opening = json.loads(await reader.readline())
-    if opening["address"] != LOCAL:  # whose processes it would keep from hearing it, too
+    if opening["address"] != LOCAL:  # processes of a local cluster would inherit the blocked signal
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # meant for the tuner, which has trials to end first
     try:
         connect(opening["address"], folder=opening["folder"], cpus=opening["cpus"], gpus=opening["gpus"])

@@ -116,7 +116,7 @@ def ray_cluster(plan: ClusterPlan, join: Join, log_file: Path) -> Iterator[None]
 def _start(command: Sequence[str], environment: Mapping[str, str], log: IO[bytes], *, stdout: Any) -> Any:
     return subprocess.Popen(
         command,
-        bufsize=0,  # a line that is read ahead would not be seen to be there
+        bufsize=0,  # polling would not see a line that was read ahead
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=log,

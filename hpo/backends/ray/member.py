@@ -114,8 +114,8 @@ def main() -> None:
         code = _follow(given, gpus)
     else:
         _lead(given, gpus)
-    while left := marked(mark):  # again, for one may have started others meanwhile
+    while left := marked(mark):  # repeated, since one may have started others meanwhile
         send(left, signal.SIGKILL)
         wait_gone(left, 1.0)
     shutil.rmtree(given["folder"], ignore_errors=True)
-    os._exit(code)  # Ray has an end of its own, which would ask those that are gone
+    os._exit(code)  # Ray's exit handlers would call processes that have ended

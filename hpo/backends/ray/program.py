@@ -65,7 +65,7 @@ class NodeProgram(Program):
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """Return the order of an attempt, and stop late writes by earlier attempts; see `Program.order`."""
         checkpoint, link = self.directory.checkpoint(trial.id), self._link(trial.id, attempt)
-        for earlier in range(attempt):  # that of the last one may have been shut out halfway
+        for earlier in range(attempt):  # the last one may have been shut out only halfway
             link_of_it = self._link(trial.id, earlier)
             closed = link_of_it.with_name(_CLOSED)
             shut_out(closed if closed.is_symlink() else link_of_it, checkpoint)

@@ -117,7 +117,7 @@ class Slot:
         await self._closed.wait()
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # it has closed its bell
+        with contextlib.suppress(OSError):  # it has closed its wake-up pipe
             self._backend.wake()
 
     def _note(self, told: Sequence[dict[str, Any]]) -> None:

@@ -21,7 +21,7 @@ _PATIENCE = timedelta(seconds=20)
 """Time during which a failing or silent service is asked again; after that the next copy tries again."""
 _RETRIES: Any = {
     "retry_timeout": _PATIENCE,
-    "max_retries": 1000,  # it is time that ends the retries: a refused connection takes none of it
+    "max_retries": 1000,  # the time limit ends the retries; a refused connection takes no time
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2},
 }
 _REQUEST: dict[str, Any] = {"connect_timeout": timedelta(seconds=5), "read_timeout": timedelta(seconds=10)}
@@ -173,5 +173,5 @@ def _store(url: str) -> Any:
         return LocalStore(unquote(urlsplit(url).path), mkdir=True)
     options: Any = dict(_REQUEST)
     if url.startswith("s3:") and os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-        options["allow_http"] = True  # asked for by who names such an endpoint
+        options["allow_http"] = True  # the user has named an http endpoint
     return from_url(url, retry_config=_RETRIES, client_options=options)

@@ -61,13 +61,13 @@ class StoredTrials:
         self._config, self._files, self._storage = config, files, storage
         self._state = ExperimentState(config.objective)
         self._stored: dict[int, list[KeptCheckpoint]] = {}
-        self._forgotten: dict[int, int] = {}  # trial id -> its last attempt whose checkpoints nobody needs
+        self._forgotten: dict[int, int] = {}  # trial id -> its last attempt whose checkpoints are not needed
         self._begun: dict[int, int] = {}  # trial id -> its last attempt
-        self._given: dict[int, KeptCheckpoint | None] = {}  # trial id -> what its last attempt goes on from
-        self._lost: set[int] = set()  # trials of which the last checkpoint never came to the storage, or was lost there
+        self._given: dict[int, KeptCheckpoint | None] = {}  # trial id -> checkpoint that its last attempt resumes from
+        self._lost: set[int] = set()  # trials whose last checkpoint did not reach the storage, or was lost there
         self._channels: dict[int, Channel] = {}
         self._copying: dict[int, int] = {}  # trial id -> slot that still copies its last checkpoint
-        self._answers = True  # the storage, when it was asked last
+        self._answers = True  # whether the storage answered its last request
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="storage")
 
     def go_on(self, state: ExperimentState) -> None:
@@ -244,4 +244,6 @@ class StoredTrials:
         """Finish the removals, once no slot is left."""
         for channel in self._channels.values():
             channel.finish()
-        self._worker.shutdown(cancel_futures=not self._answers)  # each would have the whole patience with the storage
+        self._worker.shutdown(
+            cancel_futures=not self._answers
+        )  # each removal would wait for the storage with full patience

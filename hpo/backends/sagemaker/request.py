@@ -105,5 +105,5 @@ class TrialJobs:
             },
             runtime=longest_run(self._config, self._settings),
             tags={**tags_of(self._config), "hpo:trial": str(trial_id)},
-            retries=0,  # an attempt that is lost is followed by another, which knows what was saved
+            retries=0,  # a lost attempt is followed by another, which resumes from its checkpoint
         )

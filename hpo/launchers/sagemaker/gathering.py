@@ -37,7 +37,7 @@ def main() -> None:
                         connection.sendall(order)
                         connections[connection.fileno()] = connection
                         poll.register(connection, select.POLLIN | select.POLLHUP)
-                else:  # it has ended: nothing is ever sent to here
+                else:  # the connection has ended: no data is ever sent to this side
                     poll.unregister(descriptor)
                     connections.pop(descriptor).close()
 

@@ -108,14 +108,14 @@ def follow(instances: Instances) -> int:
         connection = _reach(instances, 0.0)
         if connection is None:
             break
-    return 0  # by another code the service would end the whole job
+    return 0  # with another code the service would end the whole job
 
 
 def _reach(instances: Instances, patience: float) -> socket.socket | None:
     deadline = time.monotonic() + patience
     while True:
         with contextlib.suppress(OSError):
-            own = (socket.gethostbyname(instances.current), 0)  # by which the first knows it
+            own = (socket.gethostbyname(instances.current), 0)  # the address by which the first instance knows it
             connection = socket.create_connection((instances.hosts[0], _PORT), 10.0, own)
             connection.settimeout(None)
             return connection

@@ -148,7 +148,7 @@ def main(
         write_failure(str(error))
         return FAILED
     config = work / "experiment.yaml"
-    # What an overwriting call replaces, its launcher has removed; here it would undo the job's own beginning.
+    # The launcher of an overwriting call has removed the old results; here overwrite would undo the job's own beginning.
     write_atomically(config, to_yaml(replace(experiment, overwrite=False)).encode())
 
     def callbacks(config: ExperimentConfig) -> Sequence[Callback]:

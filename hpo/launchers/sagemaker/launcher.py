@@ -129,7 +129,7 @@ class SageMakerLauncher(RemoteLauncher):
             return brought
         brought += fetch(record, output_dir, checkpoints=checkpoints)  # it may have ended meanwhile
         if not is_whole(output_dir, checkpoints=checkpoints):
-            # It is the service that uploads what the job leaves, and the job cannot see that this was refused.
+            # The service uploads what the job leaves; the job cannot see whether S3 rejected it.
             log.warning(
                 "job %s has completed, but s3://%s/%s lacks some of its results: the service could not upload them; see "
                 "that launcher.role may write there, then run the same command with overwrite=true",
@@ -143,7 +143,7 @@ class SageMakerLauncher(RemoteLauncher):
         """Whether the job has completed; False if the service may not be asked."""
         try:
             return self._phase(record).phase == Phase.COMPLETE
-        except HPOError as error:  # who brings results need not have the right to look at jobs
+        except HPOError as error:  # users who fetch results may lack the right to describe jobs
             log.info("%s", error)
             return False
 

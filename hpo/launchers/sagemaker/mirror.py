@@ -133,7 +133,7 @@ class Mirror:
             "elapsed": clock(state.elapsed),
             "counts": counts_text(state),
             "best": best_text(state),
-            **({"files": self._sizes()} if final else {}),  # tells whoever brings them whether all were uploaded
+            **({"files": self._sizes()} if final else {}),  # shows those who fetch them whether all were uploaded
         }
         write_atomically(self.kept / PROGRESS, json.dumps(shown).encode())
 

@@ -27,7 +27,7 @@ def fetch(record: Mapping[str, Any], output_dir: Path, *, checkpoints: bool) -> 
             for item in _listed(s3, bucket, record["results"] + "/")
             if _concerns(item["name"], checkpoints) and not _is_here(output_dir / item["name"], item)
         ]
-        # The event store comes last: what it speaks of is then here.
+        # The event store comes last, after the files that it refers to.
         missing.sort(key=lambda item: item["name"] == "events.db")
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(lambda item: _bring(s3, bucket, item, output_dir), missing))
@@ -94,5 +94,5 @@ def _bring(s3: Any, bucket: str, item: Mapping[str, Any], output_dir: Path) -> N
         if path.name == CHECKPOINT:
             unpack(temporary, path.with_name("checkpoint"))
     if path.name == "events.db":
-        for suffix in ("-wal", "-shm"):  # of a store that this one replaces
+        for suffix in ("-wal", "-shm"):  # leftovers of a store that this one replaces
             path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -172,5 +172,5 @@ def _create_or_describe(sagemaker: Any, request: Mapping[str, Any], quota_wait: 
             _waiting_said.add(found.message)
             say(f"{found}; Ctrl-C is safe: the same command later sends what is missing")
         pause = min(quota_wait, 5.0) if found.throttled else quota_wait
-        time.sleep(pause * random.uniform(0.5, 1.5))  # not all launchers at the same moments
+        time.sleep(pause * random.uniform(0.5, 1.5))  # keeps launchers from retrying at the same moments
     return found
