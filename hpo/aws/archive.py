@@ -33,7 +33,7 @@ Stamps = dict[str, tuple[int, int]]
 
 
 def stamps(folder: Path) -> Stamps:
-    """Return the sizes and times of a checkpoint folder's files, except those that are about to be renamed."""
+    """Return the sizes and times of a checkpoint folder's files, except temporary ones that will be renamed (`.tmp`)."""
     found = {}
     for path in sorted(folder.rglob("*")):
         with contextlib.suppress(FileNotFoundError):

@@ -23,7 +23,7 @@ _OF_STEPS = (
     "SLURM_TASK",
     "SRUN_",
 )
-"""Environment variables that would make a trial's framework take it for one task of many; a trial has one node only."""
+"""Prefixes of environment variables that would make a trial's framework take it for one task of many on several nodes."""
 
 
 @contextlib.contextmanager

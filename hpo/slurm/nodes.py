@@ -17,7 +17,7 @@ def gpus_in(gres: str, kind: str | None = None) -> int:
 def shares(options: Mapping[str, Any], gpus: int) -> list[int]:
     """Return the cores that go with `gpus` GPUs on the nodes that have that many, largest first.
 
-    Only shares below the number of cores asked for are returned.
+    Shares of at least the requested `cpus-per-task` are left out.
 
     Args:
         options: Options of sbatch.

@@ -62,7 +62,7 @@ def unpack_code(packed: bytes, digest: str) -> Path:
                 archive.extractall(new, filter="data")
             with contextlib.suppress(OSError):  # another slot was faster
                 os.rename(new, folder)  # noqa: PTH104
-            Path(new).mkdir(exist_ok=True)  # for the end of its name
+            Path(new).mkdir(exist_ok=True)  # for the removal at the end of the context
     return folder
 
 

@@ -241,7 +241,7 @@ class StoredTrials:
             log.info("checkpoints that nobody needs could not be removed now (%s)", error)
 
     def close(self) -> None:
-        """Finish the removals, once no slot is left."""
+        """Read the remaining reports and finish the removals, once no slot is left."""
         for channel in self._channels.values():
             channel.finish()
         self._worker.shutdown(

@@ -88,7 +88,7 @@ class SageMakerBackend(JobBackend):
 
     @property
     def opened(self) -> Mapping[str, Any]:
-        """The tuner's machine and process, and the machine type and region of trials."""
+        """The tuner's machine and process, and the instance type of trials."""
         return {**super().opened, "instance_type": self._requests.instance_type}
 
     def connect(self, whose: str) -> Platform:

@@ -231,7 +231,7 @@ class Mirror:
         )
 
     def _meta(self, archive: Path, trial_id: int) -> dict[str, Any]:
-        """Return an archive's metadata, and collect its database; empty for a damaged archive."""
+        """Return an archive's metadata, and extract its database to the staging folder; empty for a damaged archive."""
         try:
             return unseal(archive, self._staging / f"{trial_id}.db")
         except (OSError, EOFError, KeyError, ValueError, tarfile.TarError) as error:

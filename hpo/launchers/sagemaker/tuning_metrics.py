@@ -98,7 +98,7 @@ def definitions(config: ExperimentConfig, nonce: str) -> list[dict[str, str]]:
 
 
 def metric_names(config: ExperimentConfig) -> dict[str, str]:
-    """Return the names of the tuned hyperparameters' metrics, as many as the service accepts."""
+    """Return the metric name of each tuned hyperparameter, for as many as the service accepts."""
     names = list(config.space.domains)
     most = MOST_DEFINITIONS - len(OF_ALL) - (len(OF_FRONTS) if config.objective.aims else 0)
     if len(names) > most:
