@@ -36,7 +36,7 @@ def allowing(targets: Collection[str]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def naming_keys(config: DictConfig | ListConfig) -> Iterator[None]:
-    """Have errors about a configuration name their key on both versions.
+    """Name the key in errors about a configuration, on both versions.
 
     OmegaConf 2.4 checks the value that an interpolation gives a mapping or a list but names no key; 2.3 does not check it.
 

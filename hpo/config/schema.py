@@ -36,8 +36,8 @@ BACKENDS = {
     "local": "hpo.backends.local.LocalBackend",
     "simulated": "hpo.backends.simulated.SimulatedBackend",
     "ray": "hpo.backends.ray.backend.RayBackend",
-    "sagemaker": "hpo.backends.sagemaker.SageMakerBackend",
     "slurm": "hpo.slurm.SlurmBackend",
+    "sagemaker": "hpo.backends.sagemaker.SageMakerBackend",
 }
 """Backend classes by name, for experiments of version 0.1, which store only the name."""
 REAL_BACKENDS = frozenset(target for name, target in BACKENDS.items() if name != "simulated")

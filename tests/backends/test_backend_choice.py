@@ -36,7 +36,7 @@ def test_the_class_follows_from_the_target_or_the_name_or_the_benchmark(backend,
 @pytest.mark.parametrize(
     ("backend", "named"),
     [
-        ({"name": "cloud"}, "backend=cloud: use auto, local, simulated, ray, sagemaker, or give it a _target_"),
+        ({"name": "cloud"}, "backend=cloud: use auto, local, simulated, ray, slurm, sagemaker, or give it a _target_"),
         ({"name": "local", "charge_decisions": True}, r"backend\.charge_decisions"),
         ({"name": "simulated", "charge_decision": True}, r"backend\.charge_decision.*charge_decisions"),
         ({"_target_": "os.system"}, "trusted_modules"),

@@ -8,7 +8,7 @@ import pytest
 
 import hpo
 from hpo.backends.failure_cause import ending, line_of_script
-from tests.backends.test_launched import TORCHRUN
+from tests.backends.test_launcher_output import TORCHRUN
 
 
 @pytest.fixture
