@@ -1,1 +1,1 @@
-"""Backends: where trials run (processes on this machine, Ray, SageMaker, or simulated from a table); devices and reports."""
+"""Backends: where trials run (this machine, Ray, Slurm, SageMaker, or simulated from a table); devices and reports."""
