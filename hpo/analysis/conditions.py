@@ -8,9 +8,9 @@ from hpo.config.schema import BACKENDS, BUDGET_KEYS, CONDITIONS, REAL_BACKENDS
 from hpo.errors import ConfigError
 from hpo.events.text import shortened
 
-_WAITING = {BACKENDS[name].rpartition(".")[2] for name in ("sagemaker", "slurm")}
+_WAITING = tuple(BACKENDS[name].rpartition(".")[2] for name in ("sagemaker", "slurm"))
 """Names of the backend classes whose attempts, or workers, wait until a machine is granted."""
-_ALIKE = {target.rpartition(".")[2] for target in REAL_BACKENDS} - _WAITING
+_ALIKE = {target.rpartition(".")[2] for target in REAL_BACKENDS} - {*_WAITING}
 """Names of the backend classes that start an attempt at once, wherever it runs."""
 
 
@@ -37,7 +37,11 @@ def check_conditions(benchmark: str, runs: Sequence[LoadedExperiment]) -> list[s
         for key, (a, b) in pairs.items():
             if a != b and not (key == "backend" and {a, b} <= _ALIKE):
                 key, a, b = _narrowed(key, a, b)
-                waits = ", and an attempt of the one waits minutes for its machine" if _WAITING & {a, b} else ""
+                waits = (
+                    ", and an attempt of the one waits minutes for its machine"
+                    if a in _WAITING or b in _WAITING
+                    else ""
+                )
                 raise ConfigError(
                     f"{benchmark}: {key} is {a} in {first.directory} and {b} in {run.directory}{waits}; methods are "
                     "compared under equal conditions only: run them with one command, or name other directories"

@@ -152,7 +152,7 @@ def test_a_shell_script_passes(check, tmp_path):
         ("reports first", {"order"}, "save first, then report"),
         ("has no metric", {"reports"}, "did you mean 'lost'"),
         ("skips", {"resources"}, "report 1 names epoch=2, not 1"),
-        ("never ends", {"end"}, "it went on to epoch"),
+        ("never ends", {"end"}, "it continued to epoch"),
         ("hangs", {"end"}, "did not end within 1 s"),
         ("has a schedule", {"promotion"}, "learning rate schedule"),
         ("has no checkpoints", {"checkpoint"}, "whenever ASHA resumes it"),

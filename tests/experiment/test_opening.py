@@ -321,14 +321,14 @@ def test_a_log_that_names_none_leaves_it_to_the_configuration():
 def test_a_larger_budget_is_not_lost_by_a_session_that_did_not_get_going(workplace, limit):
     command = ("benchmark=mine", "method=RS", "experiment_tag=t", f"max_wallclock_time={limit}")
     succeeded(workplace.hpo(*command, "max_num_trials=2"))
-    assert "complete already" in succeeded(workplace.hpo(*command, "max_num_trials=2"))
+    assert "had finished already" in succeeded(workplace.hpo(*command, "max_num_trials=2"))
     mistaken = workplace.hpo(*command, "max_num_trials=6", "+callbacks.x={_target_: nowhere.Thing}")
     assert "nowhere" in error_of(mistaken)
     assert load_experiment(workplace.directory("t")).metadata["status"] == "interrupted", "it has trials to come"
     out = succeeded(workplace.hpo(*command, "max_num_trials=6"))
-    assert "complete already" not in out
+    assert "had finished already" not in out
     assert len(load_experiment(workplace.directory("t")).state.trials) == 6
-    assert "complete already" in succeeded(workplace.hpo(*command, "max_num_trials=6"))
+    assert "had finished already" in succeeded(workplace.hpo(*command, "max_num_trials=6"))
 
 
 @pytest.mark.process

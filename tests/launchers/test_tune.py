@@ -190,7 +190,7 @@ def test_a_function_with_several_objectives_returns_a_mapping_and_gives_a_front(
     assert outcome.config.method.name == "MO-BO"
     assert [entry["loss"] for entry in outcome.front] == sorted(entry["configuration"]["x"] for entry in outcome.front)
     assert len(outcome.front) == 4
-    with pytest.raises(hpo.HPOError, match=r"it returned 0\.5; with several objectives return a mapping"):
+    with pytest.raises(hpo.HPOError, match=r"it returned 0\.5; for a multi-objective benchmark return a mapping"):
         tune(mine.once, **keys, experiment_tag="u")
 
 

@@ -581,9 +581,7 @@ def test_what_was_trained_again_is_said_by_the_run_its_summary_and_its_report(wo
         elif kind == "resumed":
             again += highest[trial]
     total = sum(highest.values()) + again
-    text = (
-        f"{again} of {total} epochs ({again / total:.0%}) were trained before: promoted trials did not go on where they"
-    )
+    text = f"{again} of {total} epochs ({again / total:.0%}) were trained before: promoted trials did not resume where they"
     assert again > 0
     assert f"  again    {text} were\n" in done.stdout
     assert text in write_report(directory, workplace.path / "report.html").read_text()

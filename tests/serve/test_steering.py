@@ -322,6 +322,8 @@ def test_a_trial_is_stopped_and_the_budget_raised_and_all_is_killed_and_goes_on_
         wait_until(lambda: len(load_experiment(directory).state.running) == 2)
         reports = load_experiment(directory).state.reports
         wait_until(lambda: load_experiment(directory).state.reports > reports)
+        trials = lambda: load_experiment(directory).state.trials.values()  # noqa: E731
+        wait_until(lambda: any(known.resource > 1 for known in trials()))  # else there are no curves
         assert "of 50 trials are done" in press(window, "end")
         confirm(window)
         assert again.wait(60) == 0

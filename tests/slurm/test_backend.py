@@ -345,7 +345,7 @@ def test_while_a_limit_of_jobs_is_reached_trials_wait_and_that_is_said_once(
 def test_an_account_that_is_refused_is_named(slurm, tmp_path, monkeypatch):
     said = "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified"
     wrapped_sbatch(tmp_path, monkeypatch, f'echo "{said}" >&2; exit 1')
-    with pytest.raises(HPOError, match=r"^backend\.account=nobodys: sbatch refused it .*Invalid account"):
+    with pytest.raises(HPOError, match=r"^backend\.account=nobodys: sbatch rejected it .*Invalid account"):
         hpo.run_experiment(config_of(tmp_path, backend={"account": "nobodys"}), tmp_path / "e")
 
 

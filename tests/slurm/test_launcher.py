@@ -540,7 +540,7 @@ def test_what_has_failed_is_submitted_again_only_to_retry_what_failed(lone, monk
     run_experiment(experiment, directory)
     monkeypatch.setattr(submission, "_sbatch", lambda *_: "5")
     launcher = SlurmLauncher()
-    with pytest.raises(ExperimentError, match=r"no finite loss .*retry=failed.*/trials/0/attempt_0/stderr\.log"):
+    with pytest.raises(ExperimentError, match=r"no finite loss .*retry=failed.*/hpo\.log"):
         launcher.submit(experiment, directory, launcher.request(experiment, directory))
     again = resolve(load_config(benchmark, "RS", **keys, retry="failed"))
     assert launcher.submit(again, directory, launcher.request(again, directory))["job"] == "5"

@@ -9,6 +9,7 @@ import pytest
 
 from hpo.errors import StoreError
 from hpo.events.types import Event, Kind
+from hpo.store import untrusted_database
 from hpo.store.event_store import Store
 from hpo.store.sqlite_file import open_to_read
 from hpo.store.store_repair import open_store
@@ -120,3 +121,21 @@ def test_huge_events_are_fetched_a_few_at_a_time(path):
             if not store.cut:
                 break
     assert taken == list(range(1, 14))
+
+
+def test_a_file_that_grows_while_it_is_opened_is_not_taken_for_another(path, monkeypatch):
+    """SQLite moves its log into the file at any moment."""
+    looks = iter([[(1, 2, 4096)], [(1, 2, 8192)]])
+    monkeypatch.setattr(untrusted_database, "check_files", lambda _: next(looks))
+    untrusted_database.connect_to_read(f"file:{path}?mode=ro", path).close()
+
+
+def test_a_journal_that_goes_while_it_is_looked_at_is_no_error(path, tmp_path, monkeypatch):
+    (tmp_path / "events.db-journal").write_bytes(b"journal")
+
+    def gone(journal):
+        journal.unlink()
+        journal.open("rb")
+
+    monkeypatch.setattr(untrusted_database, "_check_journal", gone)
+    assert len(untrusted_database.check_files(path)) == 1

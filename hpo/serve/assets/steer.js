@@ -33,7 +33,10 @@ window.Steer = class {
   async look() {
     const asked = ++this.asked;
     let found;
-    try { found = await ask(this.path + "/commands"); } catch (error) { found = { why: error.message, says: {}, held: null, budget: {} }; }
+    try { found = await ask(this.path + "/commands"); } catch (error) {
+      if (!error.status) this.known = "";  // the server did not answer: ask again when the page hears of anything
+      found = { why: error.message, says: {}, held: null, budget: {} };
+    }
     if (asked !== this.asked) return found;  // answers may overtake each other: what was asked last is the latest
     const why = found.why ? `The experiment cannot be told: ${found.why}.` : this.over;
     for (const [verb, button] of this.buttons) {
