@@ -4,9 +4,11 @@ It does not import Hydra, which takes its time. Each version of Hydra requires i
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import IO, Any
 
+import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf, __version__
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
@@ -24,6 +26,33 @@ def register_resolver(name: str, function: Callable[..., Any], *, use_cache: boo
     """Define what `${name:...}` stands for, in place of an earlier definition."""
     register = getattr(OmegaConf, "register_resolver" if IS_1_4 else "register_new_resolver")
     register(name, function, use_cache=use_cache, replace=True)
+
+
+def parse_yaml(stream: IO[str]) -> Any:
+    """Parse YAML as OmegaConf does, in C if PyYAML has that parser: seven times as fast, which 2.4 does by itself.
+
+    Raises:
+        yaml.YAMLError: The text is not valid YAML.
+    """
+    if IS_1_4:
+        return OmegaConf.load(stream)
+    content = yaml.load(stream, Loader=_loader())
+    return OmegaConf.create({} if content is None else content)
+
+
+@functools.cache
+def _loader() -> Any:
+    """Return the class of OmegaConf 2.3's YAML loader, on the parser in C if there is one."""
+    from omegaconf import _utils
+
+    reader: Any = getattr(_utils, "get_yaml_loader")()  # noqa: B009  2.4 does not have it
+    if not hasattr(yaml, "CSafeLoader"):
+        return reader
+
+    class Loader(yaml.CSafeLoader, reader):  # type: ignore[misc]
+        """Parses in C, and makes values as OmegaConf does."""
+
+    return Loader
 
 
 def allowing(targets: Collection[str]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
-from omegaconf._utils import get_yaml_loader
 
+from hpo.config.hydra_versions import parse_yaml
 from hpo.errors import ConfigError
 from hpo.store.untrusted import MOST_CONFIG, read_untrusted
 
@@ -33,25 +33,11 @@ def load_yaml(path: Path, data: bytes) -> Any:
     try:
         stream = io.StringIO(data.decode())
         stream.name = str(path)  # the parser's messages name it
-        content = yaml.load(stream, Loader=_loader())
-        return OmegaConf.create({} if content is None else content)
+        return parse_yaml(stream)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not valid YAML ({one_line(error)})") from error
-
-
-@functools.cache
-def _loader() -> Any:
-    """Return the class of OmegaConf's YAML loader, with the parser in C if PyYAML has it: that is seven times as fast."""
-    reader: Any = get_yaml_loader()
-    if not hasattr(yaml, "CSafeLoader"):
-        return reader
-
-    class Loader(yaml.CSafeLoader, reader):  # type: ignore[misc]
-        """Parses in C, and makes values as OmegaConf does."""
-
-    return Loader
 
 
 def one_line(error: Exception) -> str:

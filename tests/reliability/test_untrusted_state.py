@@ -175,7 +175,7 @@ SAFE_LOADERS = {"SafeLoader", "CSafeLoader"}
 JUSTIFIED = {
     ("host/child.py", "exec"): "the user's own training script, in its own process",
     ("host/child.py", "compile"): "of that script",
-    ("config/yaml_files.py", "load"): "of YAML, by a loader that derives from SafeLoader",
+    ("config/hydra_versions.py", "load"): "of YAML, by a loader that derives from SafeLoader",
     ("functions/source.py", "compile"): "to see which names a function of this process uses; it is not run",
     ("__init__.py", "__import__"): "public names are loaded late, from a table in the source",
     ("slurm/job.py", "runpy"): "a job begins as hpo.remote, which is named in the source",
