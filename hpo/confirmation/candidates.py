@@ -10,9 +10,9 @@ from typing import Any
 
 from hpo.analysis.conditions import check_conditions
 from hpo.analysis.loading import LoadedExperiment, load_runs
-from hpo.config.choices import Mode
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
+from hpo.events.trial_state import TrialState
 from hpo.randomness import canonical
 from hpo.results.experiment import load_experiment
 
@@ -81,24 +81,27 @@ def _search(benchmark: str, runs: Sequence[LoadedExperiment], top: int) -> Searc
     )
     if not ranked:
         raise ConfigError(f"{runs[0].directory}: no trial of {benchmark} has a result yet; run the search first")
-    sign = -1.0 if runs[0].config.benchmark.mode == Mode.max else 1.0
-    loaded: dict[int, Any] = {}
+    value = runs[0].config.objective.value
+    trials = [trained_trials(run) for run in runs]
     known: dict[str, Contender] = {}
-    for loss, number, trial in ranked:
-        run = runs[number]
-        if number not in loaded:
-            loaded[number] = load_experiment(run.directory).state.trials
-        trials = loaded[number]
-        identity = sorted(trials)[trial]
-        configuration = trials[identity].trial.configuration
-        label = f"trial {identity} of {run.config.method.name}/seed_{run.seed}"
-        known.setdefault(canonical(configuration), Contender(label, dict(configuration), sign * loss))
+    for loss, number, position in ranked:
+        run, trial = runs[number], trials[number][position][0]
+        label = f"trial {trial.trial.id} of {run.config.method.name}/seed_{run.seed}"
+        configuration = trial.trial.configuration
+        known.setdefault(canonical(configuration), Contender(label, dict(configuration), value(loss)))
         if len(known) == top:
             break
     config = runs[ranked[0][1]].config
     default = default_of(config)
-    known.setdefault(canonical(default), Contender(DEFAULT, default, _search_value(runs, default, sign)))
+    reached = _loss_of(trials, default)
+    known.setdefault(canonical(default), Contender(DEFAULT, default, None if reached is None else value(reached)))
     return Search(config, runs[ranked[0][1]].directory, list(known.values()))
+
+
+def trained_trials(run: LoadedExperiment) -> list[tuple[TrialState, float]]:
+    """Return the trials of an experiment, by id, each with the best loss that it reported; +inf if it has none."""
+    trials = load_experiment(run.directory).state.trials
+    return [(trials[identity], float(loss)) for identity, loss in zip(sorted(trials), run.trial_losses, strict=True)]
 
 
 def default_of(config: ExperimentConfig) -> dict[str, Any]:
@@ -107,17 +110,17 @@ def default_of(config: ExperimentConfig) -> dict[str, Any]:
     return dict(config.space.complete(points[0], "points_to_evaluate[0]") if points else config.space.default)
 
 
-def _search_value(runs: Sequence[LoadedExperiment], configuration: Mapping[str, Any], sign: float) -> float | None:
-    """Return the best value of a configuration over its trainings to the end; None if the search has none."""
+def _loss_of(
+    experiments: Sequence[Sequence[tuple[TrialState, float]]], configuration: Mapping[str, Any]
+) -> float | None:
+    """Return the best loss of a configuration over its trainings to the end; None if there is none."""
     key, best = canonical(configuration), math.inf
-    for run in runs:
-        trials = load_experiment(run.directory).state.trials
-        full = max(trial.resource for trial in trials.values())
-        for position, identity in enumerate(sorted(trials)):
-            trial = trials[identity]
+    for trials in experiments:
+        full = max((trial.resource for trial, _ in trials), default=0)
+        for trial, loss in trials:
             if trial.resource == full and canonical(trial.trial.configuration) == key:
-                best = min(best, float(run.trial_losses[position]))
-    return sign * best if math.isfinite(best) else None
+                best = min(best, loss)
+    return best if math.isfinite(best) else None
 
 
 def to_json(candidates: Sequence[Contender]) -> str:

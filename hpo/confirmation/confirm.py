@@ -12,13 +12,12 @@ from hpo.analysis.loading import load_runs
 from hpo.config.choices import Mode
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig, MethodConfig
-from hpo.confirmation.candidates import METHOD, Contender, Search, find_searches, from_json, to_json
+from hpo.confirmation.candidates import METHOD, Contender, Search, find_searches, from_json, to_json, trained_trials
 from hpo.confirmation.evidence import Contrast, Interval, choose, contrasts, mean_of, worthwhile
 from hpo.errors import ConfigError, ExperimentError
 from hpo.functions.finding import OWN, is_own
 from hpo.launchers.base import make_launcher
 from hpo.randomness import canonical
-from hpo.results.experiment import load_experiment
 from hpo.results.files import is_complete
 from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import CONFIG
@@ -76,7 +75,7 @@ class Confirmation:
 
     @property
     def optimism(self) -> float | None:
-        """By how much the search's value of the chosen candidate was too good; below 0 if it was too bad."""
+        """Amount by which the search's value of the chosen candidate was too good; below 0 if it was too bad."""
         if self.chosen is None:
             return None
         searched, mean = self.candidates[self.chosen].search_value, self.means[self.chosen]
@@ -208,16 +207,10 @@ def _run(config: ExperimentConfig, directory: Path) -> None:
 def _results(directory: Path, candidates: Sequence[Contender]) -> dict[int, float]:
     """Return the value of each candidate that an experiment trained, by index: the best that the training reported."""
     runs, _ = load_runs([directory])
-    run = runs[0]
-    sign = -1.0 if run.config.benchmark.mode == Mode.max else 1.0
+    value = runs[0].config.objective.value
     index = {canonical(candidate.configuration): k for k, candidate in enumerate(candidates)}
-    trials = load_experiment(directory).state.trials
-    found: dict[int, float] = {}
-    for position, identity in enumerate(sorted(trials)):
-        k = index.get(canonical(trials[identity].trial.configuration))
-        if k is not None:
-            found[k] = sign * float(run.trial_losses[position])
-    return found
+    trials = [(canonical(trial.trial.configuration), loss) for trial, loss in trained_trials(runs[0])]
+    return {index[key]: value(loss) for key, loss in trials if key in index}
 
 
 def _sound(values: Sequence[Sequence[float]]) -> list[int]:
@@ -227,9 +220,8 @@ def _sound(values: Sequence[Sequence[float]]) -> list[int]:
 
 def _losses(values: Sequence[Sequence[float]], config: ExperimentConfig) -> tuple[list[list[float]], list[int]]:
     """Return the losses of the candidates that did not fail, and their indices."""
-    sign = -1.0 if config.benchmark.mode == Mode.max else 1.0
     sound = [k for k in _sound(values) if values[k]]
-    return [[sign * value for value in values[k]] for k in sound], sound
+    return [list(map(config.objective.value, values[k])) for k in sound], sound  # the same change of sign both ways
 
 
 def _concluded(

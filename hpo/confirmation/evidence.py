@@ -35,7 +35,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Contrast:
-    """How much worse another candidate is than the chosen one: the difference of their mean losses over common seeds."""
+    """The difference between another candidate's mean loss and that of the chosen one, over their common seeds."""
 
     difference: Interval
     p_value: float
