@@ -1,5 +1,6 @@
 """Where checkpoints are kept: a folder, and S3 as moto has it."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -101,9 +102,11 @@ class FirstUnanswered:
 
     @staticmethod
     def _carry(source, target):
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.close()
+        with contextlib.suppress(OSError):  # either side may go at any moment; shut down rather than closed, as the
+            while data := source.recv(65536):  # other thread still reads here
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
 
 
 @pytest.mark.process  # a server in a thread
