@@ -1,6 +1,5 @@
 """`hpo serve` as people meet it: a command, its pages in a real browser, and requests that mean no good."""
 
-import contextlib
 import http.client
 import json
 import os
@@ -17,6 +16,7 @@ from tests.conftest import error_of
 from tests.serve.conftest import CLOSING, HOSTILE, Served, Story
 from tests.support import forking
 from tests.support.browser import browser, install
+from tests.support.forwarding import carry
 from tests.support.marks import or_slow
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serve")]
@@ -536,13 +536,6 @@ class Forwarded(socketserver.BaseRequestHandler):
             back.start()
             carry(self.request, there)
             back.join()
-
-
-def carry(source, target):
-    with contextlib.suppress(OSError):
-        while part := source.recv(65536):
-            target.sendall(part)
-        target.shutdown(socket.SHUT_WR)
 
 
 def test_a_socket_is_for_this_user_alone_and_a_browser_steers_by_way_of_it(place, window):

@@ -1,6 +1,5 @@
 """Where checkpoints are kept: a folder, and S3 as moto has it."""
 
-import contextlib
 import os
 import socket
 import threading
@@ -11,6 +10,7 @@ import pytest
 
 from hpo.backends.ray.storage import CheckpointStorage, check_storage
 from hpo.errors import ConfigError
+from tests.support.forwarding import carry
 
 pytest.importorskip("obstore", reason="obstore is not installed here; it comes with the extra `dev`")
 
@@ -98,15 +98,7 @@ class FirstUnanswered:
         while True:
             here, there = self._listening.accept()[0], socket.create_connection(("127.0.0.1", self._to))
             for source, target in ((here, there), (there, here)):
-                threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
-
-    @staticmethod
-    def _carry(source, target):
-        with contextlib.suppress(OSError):  # either side may go at any moment; shut down rather than closed, as the
-            while data := source.recv(65536):  # other thread still reads here
-                target.sendall(data)
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_WR)
+                threading.Thread(target=carry, args=(source, target), daemon=True).start()
 
 
 @pytest.mark.process  # a server in a thread
