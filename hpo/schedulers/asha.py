@@ -62,7 +62,10 @@ class _Asynchronous(Halving):
         self._setters: set[int] = set()  # trials of these configurations
 
     def set_hurdles(self, configurations: Sequence[Configuration]) -> None:
-        """See `Scheduler.set_hurdles`."""
+        """Set configurations whose results at each rung all other trials must beat to continue beyond it.
+
+        Only for experiments of earlier versions with `warm_start_use=hurdle`.
+        """
         self._setting = frozenset(map(canonical, configurations))
 
     def _make_rungs(self, levels: Sequence[int]) -> list[Rung]:
@@ -121,7 +124,6 @@ class ASHA(_Asynchronous):
     """
 
     pauses = True
-    takes_hurdles = True
 
     @property
     def cap(self) -> int:
@@ -183,8 +185,6 @@ class StoppingASHA(_Asynchronous):
 
     Nothing is resumed, so that scripts need no checkpoints. The first trial to reach a rung always continues.
     """
-
-    takes_hurdles = True
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """Return a new trial that trains up to the maximum resource unless it is stopped."""

@@ -45,8 +45,6 @@ class Scheduler(ABC):
     """
     takes_box = True
     """Whether the search can be restricted to a box; not possible if the scheduler creates configurations of its own."""
-    takes_hurdles = False
-    """Whether the scheduler supports `set_hurdles`: configurations whose results at a rung other trials must beat."""
     takes_outcomes = False
     """Whether the scheduler supports constraints (through `on_outcome`); if not, benchmarks with constraints are rejected."""
     counts_seconds = False
@@ -59,13 +57,6 @@ class Scheduler(ABC):
         self.max_resource = max_resource
         self._spending = Spending()
         self._max_cost: float | None = None
-
-    def set_hurdles(self, configurations: Sequence[Configuration]) -> None:
-        """Set configurations whose results at each rung all other trials must beat to continue beyond it.
-
-        Available only if `takes_hurdles` is true.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no hurdles")
 
     @property
     def sources(self) -> Collection[tuple[int, int]]:

@@ -18,7 +18,6 @@ class MOASHA(ASHA):
     """
 
     takes_objectives = True
-    takes_hurdles = False
 
     @property
     def unpausing(self) -> str:

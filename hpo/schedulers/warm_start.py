@@ -7,6 +7,7 @@ from hpo.config.reading import content_of
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.targets import factory_of
 from hpo.errors import ConfigError
+from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler
 from hpo.searchers.base import Searcher
 from hpo.warm_start.matching import MatchedSource
@@ -48,7 +49,7 @@ def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments
             if box is None:
                 raise _too_few(use, "one source alone has a finite result")
             searcher.restrict_to(box)
-        case WarmStartUse.hurdle:
+        case WarmStartUse.hurdle if isinstance(scheduler, ASHA | StoppingASHA):
             several = sum(bool(source.fits) for source in sources) > 1
             first = portfolio(sources, config) if several else best_points(sources, config.space)
             searcher.start_with(first)
@@ -65,16 +66,11 @@ def _check_method(scheduler: Scheduler, config: ExperimentConfig) -> None:
             searcher.takes_box and scheduler.takes_box,
             "looks everywhere, and not in a part of the space",
         ),
-        WarmStartUse.hurdle: (
-            scheduler.takes_hurdles,
-            "has no rungs at which trials could be measured by earlier ones",
-        ),
     }
     able, why = lacking.get(use, (True, ""))
     if not able:
         raise ConfigError(f"{key}: {config.method.name} {why}; use {points}, or method={_listed(_methods_for(use))}")
-    of_one = (WarmStartUse.portfolio, WarmStartUse.box, WarmStartUse.hurdle)
-    if use in of_one and config.benchmark.objectives:
+    if use in (WarmStartUse.portfolio, WarmStartUse.box) and config.benchmark.objectives:
         raise ConfigError(
             f"{key}: it goes by one objective, and there are several in benchmark.objectives; use {points}"
         )
@@ -102,7 +98,6 @@ def _methods_for(use: WarmStartUse) -> list[str]:
     asked: dict[WarmStartUse, Callable[[type, type], bool]] = {
         WarmStartUse.data: lambda searcher, _: bool(getattr(searcher, "learns_from_warm_start", False)),
         WarmStartUse.box: lambda *parts: all(getattr(part, "takes_box", False) for part in parts),
-        WarmStartUse.hurdle: lambda _, scheduler: bool(getattr(scheduler, "takes_hurdles", False)),
     }
     names = sorted(path.stem for path in (CONF_DIR / "method").glob("*.yaml"))
     return [name for name in names if (classes := _classes_of(name)) and asked[use](*classes)]
