@@ -85,7 +85,7 @@ class FrontTask(search_tasks.Asked):
             self._front = front
             share = self._known.box.share(np.array([point.losses for point in front]))
             self._regret = max(1.0 - share / self._known.all, 0.0)
-        if not scheduler.takes_objectives:
+        if not scheduler.capabilities.objectives:
             return self._regret, scheduler.on_report(
                 trial, resource, float(self._known.box.places(np.array(losses)).mean())
             )

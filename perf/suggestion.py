@@ -87,7 +87,7 @@ def measure(cls: type[ModelSearcher], n: int, levels: tuple[int, ...], **options
                 return
             searcher.on_report(configuration, level)
             loss = loss_of(configuration, level, rng)
-            if searcher.takes_objectives:
+            if searcher.capabilities.objectives:
                 searcher.on_outcome(configuration, level, ReportOutcome(loss, further=(size_of(configuration),)))
             else:
                 searcher.update(configuration, level, loss)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness, canonical
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.schedulers.halving import Halving
 from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level
 from hpo.searchers.base import Searcher
@@ -123,7 +124,7 @@ class ASHA(_Asynchronous):
     Scripts should save checkpoints.
     """
 
-    pauses = True
+    capabilities = SchedulerCapabilities(pauses=True, constraints=True, violations="ranked")
 
     @property
     def cap(self) -> int:
@@ -185,6 +186,8 @@ class StoppingASHA(_Asynchronous):
 
     Nothing is resumed, so that scripts need no checkpoints. The first trial to reach a rung always continues.
     """
+
+    capabilities = SchedulerCapabilities(constraints=True, violations="ranked")
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """Return a new trial that trains up to the maximum resource unless it is stopped."""

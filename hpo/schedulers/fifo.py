@@ -3,6 +3,7 @@
 from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Decision, Suggestion, Trial
 from hpo.schedulers.base import OutcomeScheduler
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.searchers.base import Searcher
 
 
@@ -12,8 +13,7 @@ class FIFO(OutcomeScheduler):
     The searcher learns the last result of a trial when the trial completes.
     """
 
-    takes_objectives = True
-    completes = True
+    capabilities = SchedulerCapabilities(completes=True, constraints=True, objectives=True)
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         super().__init__(searcher, max_resource=max_resource)

@@ -7,6 +7,7 @@ by non-dominated fronts and by spread within each front, and promotes those that
 from collections.abc import Sequence
 
 from hpo.schedulers.asha import ASHA
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.schedulers.pareto_rungs import ParetoRung
 from hpo.schedulers.rungs import Rung, make_rungs
 
@@ -17,7 +18,7 @@ class MOASHA(ASHA):
     Trials that violate a constraint rank behind those that do not. Trials that diverged in any objective are never promoted.
     """
 
-    takes_objectives = True
+    capabilities = SchedulerCapabilities(pauses=True, constraints=True, violations="ranked", objectives=True)
 
     @property
     def unpausing(self) -> str:

@@ -1,17 +1,22 @@
 """Warm starts: which results of earlier experiments a method starts from, and which methods support which use of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from hpo.config.choices import WarmStartUse
-from hpo.config.reading import content_of
-from hpo.config.schema import CONF_DIR, ExperimentConfig
-from hpo.config.targets import factory_of
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler
-from hpo.searchers.base import Searcher
+from hpo.schedulers.capabilities import SchedulerCapabilities, capabilities_of, method_names
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.warm_start.matching import MatchedSource
 from hpo.warm_start.results import EarlierExperiment
+
+_LACKING = {
+    WarmStartUse.data: "has no model that learns from earlier experiments",
+    WarmStartUse.box: "looks everywhere, and not in a part of the space",
+}
+"""Reason why a method does not support a use."""
 
 
 def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments: Sequence[EarlierExperiment]) -> None:
@@ -60,16 +65,9 @@ def _check_method(scheduler: Scheduler, config: ExperimentConfig) -> None:
     """Raise ConfigError unless the method and the benchmark support the `warm_start_use` of the experiment."""
     use, searcher = config.warm_start_use, scheduler.searcher
     key, points = f"warm_start_use={use.value}", "warm_start_use=points"
-    lacking = {
-        WarmStartUse.data: (searcher.learns_from_warm_start, "has no model that learns from earlier experiments"),
-        WarmStartUse.box: (
-            searcher.takes_box and scheduler.takes_box,
-            "looks everywhere, and not in a part of the space",
-        ),
-    }
-    able, why = lacking.get(use, (True, ""))
-    if not able:
-        raise ConfigError(f"{key}: {config.method.name} {why}; use {points}, or method={_listed(_methods_for(use))}")
+    if not _supports(use, searcher.capabilities, scheduler.capabilities):
+        others = _listed([name for name in method_names() if _supports(use, *capabilities_of(name))])
+        raise ConfigError(f"{key}: {config.method.name} {_LACKING[use]}; use {points}, or method={others}")
     if use in (WarmStartUse.portfolio, WarmStartUse.box) and config.benchmark.objectives:
         raise ConfigError(
             f"{key}: it goes by one objective, and there are several in benchmark.objectives; use {points}"
@@ -93,26 +91,10 @@ def _too_few(use: WarmStartUse, why: str) -> ConfigError:
     )
 
 
-def _methods_for(use: WarmStartUse) -> list[str]:
-    """Return the names of hpo's methods whose searcher and scheduler support a use of earlier experiments."""
-    asked: dict[WarmStartUse, Callable[[type, type], bool]] = {
-        WarmStartUse.data: lambda searcher, _: bool(getattr(searcher, "learns_from_warm_start", False)),
-        WarmStartUse.box: lambda *parts: all(getattr(part, "takes_box", False) for part in parts),
-    }
-    names = sorted(path.stem for path in (CONF_DIR / "method").glob("*.yaml"))
-    return [name for name in names if (classes := _classes_of(name)) and asked[use](*classes)]
-
-
-def _classes_of(method: str) -> tuple[type, type] | None:
-    """Return the classes of a method's searcher and scheduler; None if a library that they need is missing."""
-    content = content_of("method", method)
-    try:
-        searcher, scheduler = (
-            factory_of(f"method.{part}", content[part], (), (Searcher, Scheduler)) for part in ("searcher", "scheduler")
-        )
-    except ConfigError:
-        return None
-    return getattr(searcher, "func", type(None)), getattr(scheduler, "func", type(None))
+def _supports(use: WarmStartUse, searcher: SearcherCapabilities, scheduler: SchedulerCapabilities) -> bool:
+    if use == WarmStartUse.data:
+        return searcher.earlier_results
+    return use != WarmStartUse.box or (searcher.box and scheduler.box)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from hpo.searchers.base import Searcher
 from hpo.searchers.bayesian_optimisation import ImprovementSearcher
 from hpo.searchers.bohb import BOHBSearcher
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.cma_es import CMAESSearcher
 from hpo.searchers.cost_aware_gp import TimedSearcher
 from hpo.searchers.evolution import EvolutionSearcher
@@ -31,6 +32,7 @@ __all__ = [
     "PriorBandSearcher",
     "RandomSearcher",
     "Searcher",
+    "SearcherCapabilities",
     "SobolSearcher",
     "TPESearcher",
     "TimedSearcher",

@@ -9,6 +9,7 @@ import numpy as np
 from hpo.errors import ConfigError
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.gaussian_process import PARENTS, PRIOR_WEIGHT, GaussianProcessSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.acquisition import log_expected_improvement, log_improvement_slopes
@@ -64,7 +65,7 @@ class ImprovementSearcher(GaussianProcessSearcher):
         ConfigError: An argument is out of range.
     """
 
-    takes_box = False
+    capabilities = SearcherCapabilities(violations="modelled", earlier_results=True)
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.space.domains import Choice
 from hpo.space.priors import SPREAD, Prior
 from hpo.space.search_space import SearchSpace
@@ -40,8 +41,7 @@ class CMAESSearcher(Searcher):
         ConfigError: All hyperparameters are categorical, or an argument is out of range.
     """
 
-    takes_conditions = False
-    needs_complete = True
+    capabilities = SearcherCapabilities(conditions=False, violations="ranked", needs_complete=True)
 
     def __init__(
         self,

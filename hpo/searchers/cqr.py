@@ -8,6 +8,7 @@ import numpy as np
 from hpo.errors import ConfigError
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import LEAST, ModelSearcher, require_module
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.candidate_points import CandidatePoints
@@ -42,7 +43,7 @@ class CQRSearcher(ModelSearcher):
         ConfigError: scikit-learn is not installed, or an argument is out of range.
     """
 
-    takes_priors = False
+    capabilities = SearcherCapabilities(priors=False)
     libraries = ("scikit-learn",)
 
     def __init__(

@@ -9,6 +9,7 @@ from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.candidates import draw, is_within
@@ -65,8 +66,7 @@ class GaussianProcessSearcher(ModelSearcher):
         ConfigError: An argument is out of range.
     """
 
-    learns_from_warm_start = True
-    takes_box = True
+    capabilities = SearcherCapabilities(violations="modelled", box=True, earlier_results=True)
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.acquisition import log_expected_improvement
@@ -42,7 +43,7 @@ class ExpectedImprovementSearcher(ModelSearcher):
         **options: Arguments of `ModelSearcher`.
     """
 
-    takes_priors = False
+    capabilities = SearcherCapabilities(priors=False)
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ import numpy as np
 from hpo.errors import ConfigError
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.conditional_activity import Flags
@@ -113,7 +114,7 @@ class TPESearcher(DensitySearcher):
         ConfigError: An argument is out of range.
     """
 
-    learns_from_warm_start = True
+    capabilities = SearcherCapabilities(violations="split", earlier_results=True)
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ class Copies:
 
     def survey(self) -> None:
         """Find the copies that earlier sessions made, at the start of a session."""
-        if self.scheduler.copies:
+        if self.scheduler.capabilities.copies:
             self.sizes = dict(self.backend.kept_checkpoints())
             self.prune()
 
@@ -54,7 +54,7 @@ class Copies:
     def needs(self, state: TrialState) -> bool:
         """Whether deleting this trial's checkpoint would keep a trial from starting or resuming correctly."""
         mine = state.trial.id, state.resource
-        return self.scheduler.copies and (state.status == Status.PAUSED or mine in self.scheduler.sources)
+        return self.scheduler.capabilities.copies and (state.status == Status.PAUSED or mine in self.scheduler.sources)
 
     def give(self, start: Start, trial_id: int) -> None:
         """Give a new trial a copy of the checkpoint that its source had saved.

@@ -222,7 +222,11 @@ class Supervision:
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
             self.fail(self._failures.on_failure(status, event, error))
-        elif status == Status.PAUSED and self.scheduler.copies and not self.backend.has_checkpoint(state.trial.id):
+        elif (
+            status == Status.PAUSED
+            and self.scheduler.capabilities.copies
+            and not self.backend.has_checkpoint(state.trial.id)
+        ):
             self.fail(self._remarks.nothing_to_copy(state))
         self._checkpoints.attempt_ended(state.trial.id, status)
         if state.status == Status.RUNNING:  # it was resumed while its processes were still ending
