@@ -18,7 +18,7 @@ import numpy as np
 
 from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness
-from hpo.schedulers.pareto_rungs import ParetoRung
+from hpo.schedulers.mo_asha import ParetoRung
 from hpo.searchers import (
     BOHBSearcher,
     GaussianProcessSearcher,

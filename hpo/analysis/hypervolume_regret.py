@@ -13,8 +13,9 @@ import numpy as np
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.objective import Objective
-from hpo.history.trajectories import Floats, Trajectory
+from hpo.history.trajectories import Trajectory
 from hpo.results.hypervolume import box_of
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.hypervolume import front_of
 from hpo.surrogate.hypervolume_box import HypervolumeBox
 

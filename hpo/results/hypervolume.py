@@ -7,7 +7,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.fronts import Front, FrontPoint
 
 if TYPE_CHECKING:
-    from hpo.surrogate.hypervolume import Floats
+    from hpo.surrogate.arrays import Floats
     from hpo.surrogate.hypervolume_box import HypervolumeBox
 
 

@@ -34,11 +34,10 @@ def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments
     _check_method(scheduler, config)
     if not experiments:
         return
-    from hpo.warm_start.best_configurations import best_points
+    from hpo.warm_start.best_configurations import best_points, box_of
     from hpo.warm_start.matching import match_results
     from hpo.warm_start.model_data import to_model_data
     from hpo.warm_start.portfolio import portfolio
-    from hpo.warm_start.search_box import box_of
 
     sources = match_results(experiments, config)
     check_count(use, sources)

@@ -9,7 +9,7 @@ from hpo.randomness import Randomness
 from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.tpe import DensitySearcher
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.kernel import Integers
+from hpo.surrogate.arrays import Integers
 from hpo.surrogate.parzen import Mixture
 
 

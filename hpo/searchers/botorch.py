@@ -12,8 +12,8 @@ from hpo.randomness import Randomness
 from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import ModelSearcher, require_module
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.candidates import draw
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.targets import to_targets
 
 PARENTS = 5

@@ -15,8 +15,8 @@ from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.space.domains import Choice
 from hpo.space.priors import SPREAD, Prior
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.cma import Strategy
-from hpo.surrogate.kernel import Floats
 
 TRIES = 20
 """Number of draws that may hit known configurations before the proposal is random."""

@@ -11,8 +11,8 @@ from hpo.randomness import Randomness
 from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import LEAST, ModelSearcher, require_module
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.candidate_points import CandidatePoints
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.quantile_regression import LEVELS, Quantiles, fit
 from hpo.surrogate.single_thread import one_thread
 from hpo.surrogate.targets import make_finite, penalise_infeasible, winsorise

@@ -10,8 +10,8 @@ from hpo.randomness import Randomness
 from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.earlier_data import EarlierData
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.scalarisation import (
     ChebyshevScalarisation,
     ObjectiveModel,

@@ -14,9 +14,8 @@ from hpo.randomness import Randomness
 from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.conditional_activity import Flags
+from hpo.surrogate.arrays import Flags, Floats, Integers
 from hpo.surrogate.earlier_data import EarlierData, agreement
-from hpo.surrogate.kernel import Floats, Integers
 from hpo.surrogate.parzen import DensityEstimator, Mixture, Observations, age_weights
 from hpo.surrogate.training_data import GrowingArray
 from hpo.surrogate.warm_start_gp import ENOUGH, MOST_JUDGED

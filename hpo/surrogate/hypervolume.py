@@ -8,12 +8,11 @@ adds the volume that it alone dominates (While, Bradstreet & Barone, "A Fast Way
 from bisect import bisect_left, bisect_right
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from hpo.surrogate.arrays import Floats, Integers
 
 
-def front_of(losses: Floats) -> NDArray[np.intp]:
+def front_of(losses: Floats) -> Integers:
     """Return the indices of the non-dominated rows, ascending; of equal rows, the first.
 
     Args:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo.surrogate.hypervolume import Floats, hypervolume, volumes
+from hpo.surrogate.arrays import Floats
+from hpo.surrogate.hypervolume import hypervolume, volumes
 
 MARGIN = 0.1
 """Distance of the default reference point beyond the worst value, as a fraction of the range of the values."""

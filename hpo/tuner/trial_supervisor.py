@@ -29,9 +29,8 @@ from hpo.tuner.failure_limit import Failures
 from hpo.tuner.journal import Journal
 from hpo.tuner.report_reader import Intake
 from hpo.tuner.script_warnings import Remarks
-from hpo.tuner.time_limits import Overdue
 from hpo.tuner.trial_code import TrialCode
-from hpo.tuner.trial_limits import Limits
+from hpo.tuner.trial_limits import Limits, Overdue
 
 
 @dataclass

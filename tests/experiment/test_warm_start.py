@@ -24,9 +24,9 @@ from hpo.results.experiment import load_experiment
 from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.surrogate.candidates import is_within
+from hpo.warm_start.best_configurations import box_of
 from hpo.warm_start.matching import match_results
 from hpo.warm_start.results import from_lines, read_copy, sha256_of
-from hpo.warm_start.search_box import box_of
 from tests.conftest import error_of, succeeded
 from tests.golden.making import decisions_of
 from tests.reliability.harness import wait_until
