@@ -1,11 +1,9 @@
-"""Limits of a trial, the trials that have exceeded them, and the status that a trial has after an attempt has ended."""
+"""Limits of a trial, and the status that a trial has after an attempt has ended."""
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from hpo.backends.base import Backend
 from hpo.config.choices import ReportChannel
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Decision, Exit, Status
@@ -164,48 +162,3 @@ def brief(error: str | None) -> str:
     """Shorten an error to its first and last line: how the process ended, and the exception of a traceback."""
     lines = [line.strip() for line in (error or "nothing").splitlines() if line.strip()]
     return lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"
-
-
-@dataclass
-class Overdue:
-    """The time limits of running attempts.
-
-    Args:
-        limits: Limits of trials.
-        backend: Backend, which knows the attempts that wait for a device.
-        elapsed: Clock of the experiment, in seconds.
-    """
-
-    limits: Limits
-    backend: Backend
-    elapsed: Callable[[], float]
-    _held: dict[int, float] = field(default_factory=dict)
-    """Elapsed time until which the backend held back each attempt, as of the last look."""
-
-    def begin(self, trial_id: int) -> None:
-        """Note that a new attempt of a trial starts."""
-        self._held.pop(trial_id, None)
-
-    def found(self, trials: Iterable[TrialState]) -> Iterator[tuple[TrialState, str]]:
-        """Yield the trials that have exceeded a time limit, each with the reason."""
-        elapsed = self.elapsed()
-        for state in self._started(trials, elapsed):
-            if reason := self.limits.overdue(state, elapsed, self._held.get(state.trial.id, 0.0)):
-                yield state, reason
-
-    def time_left(self, trials: Iterable[TrialState]) -> list[float]:
-        """Return the seconds until the time limits of trials."""
-        elapsed = self.elapsed()
-        return [
-            left
-            for state in self._started(trials, elapsed)
-            for left in self.limits.time_left(state, elapsed, self._held.get(state.trial.id, 0.0))
-        ]
-
-    def _started(self, trials: Iterable[TrialState], elapsed: float) -> Iterator[TrialState]:
-        """Yield the trials that no longer wait for a device."""
-        for state in trials:
-            if self.backend.holds(state.trial.id):
-                self._held[state.trial.id] = elapsed
-            else:
-                yield state
