@@ -27,8 +27,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness, canonical
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.construction import MULTI_OBJECTIVE_METHODS
-from hpo.surrogate.hypervolume import front_of
-from hpo.surrogate.hypervolume_box import fit_box
+from hpo.surrogate.hypervolume import fit_box, front_of
 
 TASKS = (
     *(

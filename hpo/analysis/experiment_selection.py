@@ -12,7 +12,7 @@ from hpo.analysis.conditions import check_conditions
 from hpo.analysis.loading import LoadedExperiment
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
-from hpo.events.text import shortened
+from hpo.events.text import ranges_of, shortened
 
 
 def without_steered_experiments(
@@ -203,14 +203,7 @@ def _block(
 
 def _numbers(seeds: set[int]) -> str:
     """Format seeds as ranges: `seeds 0-4, 7`."""
-    spans: list[list[int]] = []
-    for seed in sorted(seeds):
-        if spans and seed == spans[-1][1] + 1:
-            spans[-1][1] = seed
-        else:
-            spans.append([seed, seed])
-    text = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
-    return f"{'seed' if len(seeds) == 1 else 'seeds'} {text}"
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(ranges_of(seeds))}"
 
 
 def _starts(block: Block) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 from hpo.history.record import Subject, record_of
 from hpo.results.hypervolume import box_of, losses_of
 from hpo.surrogate.arrays import Floats
-from hpo.surrogate.hypervolume_box import HypervolumeBox
+from hpo.surrogate.hypervolume import HypervolumeBox
 
 
 @dataclass(frozen=True, eq=False)

@@ -143,8 +143,7 @@ class ASHA(_Asynchronous):
             for rung in reversed(system):
                 if rung.level < self.cap and (trial_id := rung.promotable()) is not None:
                     return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
-        configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else self.make_start(configuration)
+        return super().propose(new_trials=new_trials)
 
     def make_start(self, configuration: Configuration) -> Start:
         """Return the start of a new trial that trains up to the first rung of its bracket."""
@@ -188,11 +187,6 @@ class StoppingASHA(_Asynchronous):
     """
 
     capabilities = SchedulerCapabilities(constraints=True, violations="ranked")
-
-    def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """Return a new trial that trains up to the maximum resource unless it is stopped."""
-        configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else self.make_start(configuration)
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
         """Return STOP if the trial misses the cut-off of a rung or has reached the maximum resource, else CONTINUE."""

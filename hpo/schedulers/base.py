@@ -85,9 +85,10 @@ class Scheduler(ABC):
         """Return the messages for the log about suggestions made since the last call."""
         return self.searcher.pop_log_messages()
 
-    @abstractmethod
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """Return what `suggest` would return, without recording it."""
+        """Return what `suggest` would return, without recording it; by default a new trial, as the searcher proposes it."""
+        configuration = self.searcher.propose() if new_trials else None
+        return None if configuration is None else self.make_start(configuration)
 
     def make_start(self, configuration: Configuration) -> Start:
         """Return the start of a new trial with this configuration; changes nothing."""

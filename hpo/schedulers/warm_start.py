@@ -35,8 +35,7 @@ def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments
     if not experiments:
         return
     from hpo.warm_start.best_configurations import best_points, box_of
-    from hpo.warm_start.matching import match_results
-    from hpo.warm_start.model_data import to_model_data
+    from hpo.warm_start.matching import match_results, to_model_data
     from hpo.warm_start.portfolio import portfolio
 
     sources = match_results(experiments, config)

@@ -25,10 +25,10 @@ from hpo.schedulers.base import Scheduler
 from hpo.schedulers.replay import event_body, tell_end, tell_result, tell_stopped
 from hpo.tuner.checkpoint_budget import CheckpointBudget
 from hpo.tuner.checkpoint_copies import Copies
-from hpo.tuner.failure_limit import Failures
 from hpo.tuner.journal import Journal
 from hpo.tuner.report_reader import Intake, KnownReport, NewReport
 from hpo.tuner.script_warnings import Remarks
+from hpo.tuner.stopping import Failures
 from hpo.tuner.trial_code import TrialCode
 from hpo.tuner.trial_endings import Endings
 from hpo.tuner.trial_limits import Limits
