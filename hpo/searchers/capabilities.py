@@ -53,5 +53,5 @@ def adopt_former_flags(cls: type[Any], former: Mapping[str, str]) -> None:
             f"{cls.__qualname__} sets {', '.join(name for name in vars(cls) if name in former)}; a later version will not "
             f"read that: write capabilities = {type(cls.capabilities).__name__}({declared})",
             FutureWarning,
-            stacklevel=3,
+            stacklevel=4,  # the class statement, above __init_subclass__ and the metaclass
         )

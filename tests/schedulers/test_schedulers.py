@@ -104,8 +104,9 @@ class AllAtOnce(RandomSearcher):
 
 def test_classes_with_the_attributes_of_earlier_versions_keep_their_capabilities_and_warn_once():
     sentence = r"Former sets takes_conditions; .* write capabilities = SearcherCapabilities\(conditions=False\)"
-    with pytest.warns(FutureWarning, match=sentence):
+    with pytest.warns(FutureWarning, match=sentence) as caught:
         former = type("Former", (RandomSearcher,), {"takes_conditions": False})
+    assert [one.filename for one in caught] == [__file__]
     with warnings.catch_warnings(action="error"):
         below = type("Below", (former,), {})
     assert below.capabilities == SearcherCapabilities(conditions=False, violations="random", objectives=True, box=True)
