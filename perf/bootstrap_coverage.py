@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hpo.analysis.bootstrap import aggregate, draw, interval, iqm
-from hpo.analysis.sample_size import ALLOWANCE, pairs_needed, spread_of
+from hpo.analysis.pairwise_comparison import ALLOWANCE, pairs_needed, spread_of
 from hpo.analysis.significance import sign_flip
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]

@@ -112,7 +112,7 @@ def follow(
             break
         losses, seconds = curves[number]
         reached[number] = resource
-        if scheduler.counts_seconds:
+        if scheduler.capabilities.counts_seconds:
             scheduler.on_cost(trials[number], resource, seconds[resource - 1])
         merit, decision = task.tell(scheduler, trials[number], resource, losses[resource - 1])
         reports.append((now, merit))

@@ -27,8 +27,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness, canonical
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.construction import MULTI_OBJECTIVE_METHODS
-from hpo.surrogate.hypervolume import front_of
-from hpo.surrogate.hypervolume_box import fit_box
+from hpo.surrogate.hypervolume import fit_box, front_of
 
 TASKS = (
     *(
@@ -85,7 +84,7 @@ class FrontTask(search_tasks.Asked):
             self._front = front
             share = self._known.box.share(np.array([point.losses for point in front]))
             self._regret = max(1.0 - share / self._known.all, 0.0)
-        if not scheduler.takes_objectives:
+        if not scheduler.capabilities.objectives:
             return self._regret, scheduler.on_report(
                 trial, resource, float(self._known.box.places(np.array(losses)).mean())
             )

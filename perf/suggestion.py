@@ -18,7 +18,7 @@ import numpy as np
 
 from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness
-from hpo.schedulers.pareto_rungs import ParetoRung
+from hpo.schedulers.mo_asha import ParetoRung
 from hpo.searchers import (
     BOHBSearcher,
     GaussianProcessSearcher,
@@ -87,7 +87,7 @@ def measure(cls: type[ModelSearcher], n: int, levels: tuple[int, ...], **options
                 return
             searcher.on_report(configuration, level)
             loss = loss_of(configuration, level, rng)
-            if searcher.takes_objectives:
+            if searcher.capabilities.objectives:
                 searcher.on_outcome(configuration, level, ReportOutcome(loss, further=(size_of(configuration),)))
             else:
                 searcher.update(configuration, level, loss)

@@ -30,7 +30,7 @@ from hpo.warm_start.results import EarlierExperiment, EarlierResult, from_lines,
 
 TIMES = (0.5, 1.0, 2.0, 3.0, 6.0)
 STARTS = ("cold", "points", "data", "misleading points", "misleading data")
-OF_OTHERS = ("cold", "points", "portfolio", "data", "box", "hurdle")
+OF_OTHERS = ("cold", "points", "portfolio", "data", "box")
 TRIALS = 40
 SETS = ("fcnet", "hpobench", "nasbench201")
 TABLES = tuple(name for name in (*search_tasks.DESIGN, *search_tasks.HELD_OUT) if name.startswith(SETS))

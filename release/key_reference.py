@@ -12,6 +12,7 @@ from typing import Any, get_args
 from hydra.utils import get_class
 from omegaconf import MISSING, OmegaConf
 
+from hpo.config.choices import accepted_names
 from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig
 
 INTERNAL = {"warm_start_sha256"}
@@ -102,7 +103,7 @@ def type_name(kind: Any) -> str:
     if isinstance(kind, UnionType):
         return " or ".join(type_name(each) for each in get_args(kind) if each is not NoneType)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return " or ".join(member.name for member in kind)
+        return " or ".join(accepted_names(kind))
     name = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
     return re.sub(r"(typing|collections\.abc)\.", "", name)
 

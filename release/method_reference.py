@@ -6,37 +6,8 @@ from pathlib import Path
 
 from hpo.config.reading import content_of
 from hpo.config.schema import CONF_DIR
-from hpo.schedulers import DEHB, PBT, StoppingRules
-from hpo.schedulers.construction import build_scheduler
-from hpo.searchers import (
-    BOHBSearcher,
-    CMAESSearcher,
-    EvolutionSearcher,
-    GaussianProcessSearcher,
-    GridSearcher,
-    NSGA2Searcher,
-    PriorBandSearcher,
-    RandomSearcher,
-    SobolSearcher,
-    TPESearcher,
-)
-from hpo.searchers.base import Searcher
-from hpo.searchers.botorch import BoTorchSearcher
+from hpo.schedulers.capabilities import capabilities_of, method_names
 from release.key_reference import header, row
-
-_PROPOSALS: dict[type[Searcher], str] = {
-    RandomSearcher: "random",
-    GridSearcher: "grid",
-    SobolSearcher: "Sobol' points",
-    NSGA2Searcher: "no parents",
-    PriorBandSearcher: "no incumbents",
-    EvolutionSearcher: "ranked",
-    CMAESSearcher: "ranked",
-    TPESearcher: "split",
-    BOHBSearcher: "split",
-}
-"""What a searcher does with configurations that violate a constraint; others give them the worst losses."""
-
 
 _OPENING = """# All methods
 
@@ -49,28 +20,12 @@ of one model, are *ranked* behind the others, *split* off from the good half fir
 the other searchers ignore results. *Rejected*: hpo says so before any trial starts."""
 
 
-def method_names() -> list[str]:
-    """Return the names of all methods, in alphabetical order."""
-    return sorted(path.stem for path in (CONF_DIR / "method").glob("*.yaml"))
-
-
 def supported(name: str) -> tuple[str, str, str, str]:
     """Return what a method does with conditional hyperparameters, constraints (trials, proposals) and several objectives."""
-    if name == "BOTORCH":  # built without its library
-        conditions, constraints = BoTorchSearcher.takes_conditions, BoTorchSearcher.takes_constraints
-        assert not constraints
-        return _answer(conditions), "rejected", "rejected", "rejected"
-    given = {"mutable": ["x"]} if name == "PBT" else {}
-    scheduler = build_scheduler(name, {"x": {"type": "float", "lower": 0, "upper": 1}}, max_resource=9, seed=0, **given)
-    searcher = scheduler.searcher
-    conditions = searcher.takes_conditions and scheduler.takes_conditions
-    objectives = searcher.takes_objectives and scheduler.takes_objectives
-    proposals = _PROPOSALS.get(type(searcher), "worst losses")
-    proposals = "modelled" if isinstance(searcher, GaussianProcessSearcher) else proposals
-    proposals = "ranked" if isinstance(scheduler, DEHB) else proposals
-    trials = "ranked" if scheduler.levels or isinstance(scheduler, PBT) else "never stopped"
-    trials = "compared" if isinstance(scheduler, StoppingRules) else trials
-    if not (searcher.takes_constraints and scheduler.takes_outcomes):
+    searcher, scheduler = capabilities_of(name)
+    conditions, objectives = searcher.conditions and scheduler.conditions, searcher.objectives and scheduler.objectives
+    trials, proposals = scheduler.violations, scheduler.proposals or searcher.violations
+    if not (searcher.constraints and scheduler.constraints):
         trials = proposals = "rejected"
     return _answer(conditions), trials, proposals, _answer(objectives)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpo.history.trajectories import Floats
+from hpo.surrogate.arrays import Floats
 
 
 def attainment(fronts: Sequence[Floats], shares: Sequence[float]) -> tuple[Floats, Floats]:

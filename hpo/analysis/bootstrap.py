@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.history.trajectories import Floats
 from hpo.randomness import Randomness
+from hpo.surrogate.arrays import Floats
 
 TRIM = 0.25
 RESAMPLES = 4999

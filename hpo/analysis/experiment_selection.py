@@ -1,6 +1,6 @@
 """Selection of the experiments that may be compared: equal conditions, the same seeds, paired randomness.
 
-An unfair comparison raises an error or adds a warning.
+An unfair comparison raises an error or adds a warning. Experiments that a user steered are left out unless asked for.
 """
 
 import dataclasses
@@ -10,10 +10,30 @@ from dataclasses import dataclass
 
 from hpo.analysis.conditions import check_conditions
 from hpo.analysis.loading import LoadedExperiment
-from hpo.analysis.steering_filter import without_steered_experiments
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
-from hpo.events.text import shortened
+from hpo.events.text import ranges_of, shortened
+
+
+def without_steered_experiments(
+    runs: Sequence[LoadedExperiment], include_steered: bool, warnings: list[str]
+) -> list[LoadedExperiment]:
+    """Return the experiments that no user steered, because seeds do not pair steered experiments with others.
+
+    Args:
+        runs: Experiments to choose from.
+        include_steered: Keep all of them.
+        warnings: List that receives one warning about the steered experiments.
+    """
+    if not (steered := [str(run.directory) for run in runs if run.steered]):
+        return list(runs)
+    count, names = f"{len(steered)} experiment(s)", shortened(steered)
+    if include_steered:
+        warnings.append(f"{count} were steered while they ran, so that seeds do not pair them: {names}")
+        return list(runs)
+    remedy = "--include-steered takes them"
+    warnings.append(f"left out {count} that were steered while they ran (trials stopped, or held): {names}; {remedy}")
+    return [run for run in runs if not run.steered]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,14 +203,7 @@ def _block(
 
 def _numbers(seeds: set[int]) -> str:
     """Format seeds as ranges: `seeds 0-4, 7`."""
-    spans: list[list[int]] = []
-    for seed in sorted(seeds):
-        if spans and seed == spans[-1][1] + 1:
-            spans[-1][1] = seed
-        else:
-            spans.append([seed, seed])
-    text = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
-    return f"{'seed' if len(seeds) == 1 else 'seeds'} {text}"
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(ranges_of(seeds))}"
 
 
 def _starts(block: Block) -> list[str]:

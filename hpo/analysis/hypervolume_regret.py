@@ -13,10 +13,10 @@ import numpy as np
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.objective import Objective
-from hpo.history.trajectories import Floats, Trajectory
+from hpo.history.trajectories import Trajectory
 from hpo.results.hypervolume import box_of
-from hpo.surrogate.hypervolume import front_of
-from hpo.surrogate.hypervolume_box import HypervolumeBox
+from hpo.surrogate.arrays import Floats
+from hpo.surrogate.hypervolume import HypervolumeBox, front_of
 
 REGRET = Objective("hypervolume regret", "min", None)
 """The objective that is compared in place of several objectives."""

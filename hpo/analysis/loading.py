@@ -20,12 +20,13 @@ from hpo.events.steering import is_mark
 from hpo.events.text import shortened
 from hpo.events.trial_costs import Spending
 from hpo.events.types import Event, Kind
-from hpo.history.trajectories import Floats, Trajectory
+from hpo.history.trajectories import Trajectory
 from hpo.results.files import read_metadata
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.experiment_paths import find_experiments
 from hpo.store.untrusted import MOST_CONFIG, read_untrusted
+from hpo.surrogate.arrays import Floats
 
 SEED_LINE = re.compile(r"^seed: (\d{1,20})$", re.MULTILINE)
 

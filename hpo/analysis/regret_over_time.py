@@ -9,7 +9,7 @@ import numpy as np
 
 from hpo.analysis.bootstrap import draw, interval, iqm
 from hpo.analysis.scores import BenchmarkScores
-from hpo.history.trajectories import Floats
+from hpo.surrogate.arrays import Floats
 
 POINTS = 80
 RESAMPLES = 999

@@ -7,7 +7,8 @@ import numpy as np
 
 from hpo.analysis.experiment_selection import Block
 from hpo.errors import ConfigError
-from hpo.history.trajectories import Floats, log_time_mean
+from hpo.history.trajectories import log_time_mean
+from hpo.surrogate.arrays import Floats
 
 SCORES = ("anytime", "final")
 SHARE = 0.1

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpo.history.trajectories import Floats
+from hpo.surrogate.arrays import Floats
 
 FLIPS = 9999
 """Number of sign patterns that are drawn. If there are no more than that, all are used and the p-value is exact."""

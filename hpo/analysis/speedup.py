@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo.history.trajectories import Floats
+from hpo.surrogate.arrays import Floats
 
 LEAST_REACHED = 2
 """Number of runs of either method on each benchmark that must reach the target before an interval is given."""

@@ -46,7 +46,7 @@ def _check(kind: type[Backend], config: ExperimentConfig) -> None:
             f"{how}, and no table has trainings whose hyperparameters changed on the way; use backend=local, or another "
             f"method, such as ASHA"
         )
-    if not kind.copies_checkpoints:
+    if not kind.capabilities.copies_checkpoints:
         raise ConfigError(
             f"{how}, which {kind.__name__} cannot make; use backend=local, or another method, such as ASHA"
         )
@@ -68,7 +68,7 @@ def _check(kind: type[Backend], config: ExperimentConfig) -> None:
 
 def check_devices(config: ExperimentConfig) -> None:
     """Raise ConfigError or BackendError if this machine lacks the devices that a trial of the experiment needs."""
-    if backend_of(config)[0].gpus_of_this_machine:
+    if backend_of(config)[0].capabilities.gpus_of_this_machine:
         from hpo.backends.gpus import pool_of_this_machine  # a simulation needs none
 
         pool_of_this_machine(config.num_gpus_per_trial or 0, config.gpus_to_use)

@@ -3,6 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,35 +14,39 @@ from hpo.events.types import BackendEvent, CommandSignal, Trial
 from hpo.store.directory import ExperimentDirectory
 
 
+@dataclass(frozen=True)
+class BackendCapabilities:
+    """Capabilities of a class of backends, and its needs.
+
+    Attributes:
+        repeatable: Whether a lost session can be repeated exactly, so that its events need not reach the disk one by one.
+        gpus_of_this_machine: Whether its trials are given GPUs of this machine.
+        trials_beside_it: Whether trials run on the tuner's machine, which then needs all that they need.
+        start_up_seconds: Seconds from the order of an attempt to the start of its script; 0 if that is negligible.
+        copies_checkpoints: Whether it can give a trial a copy of another trial's checkpoint.
+        reads_code: Whether attempts read the program's files here at their start; if not, they are packed before the session.
+        extras: Extras of the package hpo that the tuner needs for this backend.
+    """
+
+    repeatable: bool = False
+    gpus_of_this_machine: bool = False
+    trials_beside_it: bool = True
+    start_up_seconds: float = 0.0
+    copies_checkpoints: bool = False
+    reads_code: bool = False
+    extras: Sequence[str] = ()
+
+
 class Backend(ABC):
     """A backend that runs trials.
 
     `wait` is the only call that blocks; it returns the events of each trial in the order in which they happened.
     """
 
-    repeatable: ClassVar[bool] = False
-    """Whether a lost session can be repeated exactly, so that its events need not reach the disk one by one."""
-
-    gpus_of_this_machine: ClassVar[bool] = False
-    """Whether its trials are given GPUs of this machine."""
-
-    trials_beside_it: ClassVar[bool] = True
-    """Whether trials run on the tuner's machine, which then needs all that they need."""
-
-    start_up_seconds: ClassVar[float] = 0.0
-    """Seconds from the order of an attempt to the start of its script; 0 if that is negligible."""
-
-    copies_checkpoints: ClassVar[bool] = False
-    """Whether it can give a trial a copy of another trial's checkpoint."""
+    capabilities: ClassVar[BackendCapabilities] = BackendCapabilities()
 
     options: ClassVar[Collection[str] | None] = None
     """Keys that are accepted besides `_target_`; None for the arguments of the callable that makes the backend."""
-
-    extras: ClassVar[Sequence[str]] = ()
-    """Extras of the package hpo that the tuner needs for this backend."""
-
-    reads_code: ClassVar[bool] = False
-    """Whether attempts read the program's files here when they start; if not, they were packed before the session."""
 
     code: CodeWatch | None = None
     """Watch over the program's files, if attempts read them when they start."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import hpo
+from hpo.backends.base import BackendCapabilities
 from hpo.backends.connection import HostConnection
 from hpo.backends.failure_cause import ending, last_lines, oom_kills
 from hpo.backends.file_growth import GrowingFiles
@@ -61,9 +62,7 @@ class LocalBackend(FiledBackend):
         BackendError: The host cannot be started.
     """
 
-    gpus_of_this_machine = True
-    copies_checkpoints = True
-    reads_code = True
+    capabilities = BackendCapabilities(gpus_of_this_machine=True, copies_checkpoints=True, reads_code=True)
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:

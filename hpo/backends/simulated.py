@@ -10,9 +10,9 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
-from hpo.backends.base import Backend
+from hpo.backends.base import Backend, BackendCapabilities
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
@@ -76,7 +76,7 @@ class SimulatedBackend(Backend):
         self._maximum = self.table.max_resource
         self._resource_attr = str(self.table.about["resource_attr"])
 
-    repeatable: ClassVar[bool] = True
+    capabilities = BackendCapabilities(repeatable=True)
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:

@@ -83,4 +83,4 @@ def script_of(configs: Sequence[ExperimentConfig]) -> tuple[ExperimentConfig, li
     if first.simulated or not first.benchmark.has_program:
         raise ConfigError(f"benchmark={names[0]}: it is simulated from a table; there is no script to check")
     methods = {config.method.name: config for config in seeded if config.max_resource is not None}
-    return first, [name for name, config in methods.items() if scheduler_of(config).pauses]
+    return first, [name for name, config in methods.items() if scheduler_of(config).capabilities.pauses]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hpo.cli.arguments import FOLDER, expand
+from hpo.config.choices import accepted_names
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.errors import HPOError
 from hpo.store.tags import OUTPUTS
@@ -269,7 +270,7 @@ def _values_of(config: ExperimentConfig, key: str) -> Iterator[str]:
     if isinstance(node, bool):
         yield from (f"{key}=true", f"{key}=false")
     elif isinstance(node, Enum):
-        yield from (f"{key}={member.name}" for member in type(node))
+        yield from (f"{key}={name}" for name in accepted_names(type(node)))
     elif isinstance(node, int | float) or (isinstance(node, str) and re.fullmatch(r"[\w./-]+", node)):
         yield f"{key}={node}"
 

@@ -38,7 +38,12 @@ class WarmStartUse(Enum):
     box = "box"
     """Restrict nine tenths of the proposals to the ranges that the best earlier configurations span."""
     hurdle = "hurdle"
-    """Like `portfolio`; in addition, another trial passes a rung only if it beats all these configurations at that rung."""
+    """Only in stored experiments: like `portfolio`, and another trial passes a rung only if it beats all these there."""
+
+
+def accepted_names(kind: type[Enum]) -> list[str]:
+    """Return the values that a new experiment may give to a key of this type."""
+    return [member.name for member in kind if member is not WarmStartUse.hurdle]
 
 
 class ArgumentStyle(Enum):

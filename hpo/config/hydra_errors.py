@@ -14,6 +14,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hpo.config.choices import accepted_names
 from hpo.errors import choose, did_you_mean
 
 _ALL_KEYS = "; `hpo --help` lists all keys"
@@ -213,7 +214,7 @@ def _instead(kind: Any, full_key: str, value: Any) -> str:
     if kind is bool:
         return "use true or false"
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return f"use {' or '.join(member.name for member in kind)}"
+        return f"use {' or '.join(accepted_names(kind))}"
     if key == "benchmark.script":
         return "it is the path of a file that is run for each trial, such as train.py"
     if typing.get_origin(kind) is dict or dataclasses.is_dataclass(kind):

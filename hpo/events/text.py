@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -217,15 +217,20 @@ def code_versions_text(state: ExperimentState) -> str:
     return "; ".join(parts)
 
 
+def ranges_of(numbers: Iterable[int]) -> list[str]:
+    """Return numbers as ascending ranges, such as `0-3` and `7`."""
+    ranges: list[list[int]] = []
+    for number in sorted(numbers):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return [str(low) if low == high else f"{low}-{high}" for low, high in ranges]
+
+
 def ids_text(trials: Sequence[int], most: int = 8) -> str:
     """Return ids of trials for a sentence, such as `trials 0-3, 7`."""
-    ranges: list[list[int]] = []
-    for trial in sorted(trials):
-        if ranges and trial == ranges[-1][1] + 1:
-            ranges[-1][1] = trial
-        else:
-            ranges.append([trial, trial])
-    shown = shortened([str(low) if low == high else f"{low}-{high}" for low, high in ranges], most)
+    shown = shortened(ranges_of(trials), most)
     return f"trial {shown}" if len(trials) == 1 else f"trials {shown}"
 
 

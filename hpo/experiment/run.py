@@ -158,7 +158,7 @@ def _run(
         return Outcome(files.path, config, over, over.finished, skipped=True)
     state = ExperimentState(config.objective)
     backend = open_backend(config, files)  # first, so that a trial host starts meanwhile
-    events = Buffer(store) if backend.repeatable else store
+    events = Buffer(store) if backend.capabilities.repeatable else store
     try:
         earlier = read_copy(config, files.path)
         scheduler = scheduler_of(config, earlier)
@@ -189,16 +189,16 @@ def _run(
             limits=limits_of(config),
             callbacks=callbacks,
             retry=config.retry is not None,
-            inbox=None if backend.repeatable else inbox,
+            inbox=None if backend.capabilities.repeatable else inbox,
             on_budget=lambda budget: _store(files, replace(config, **asdict(budget))),
         )
         tuner.commands.heard = tuner.inbox is not None and attend(backend, inbox.path)
-        if not backend.repeatable:
+        if not backend.capabilities.repeatable:
             log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, backend.opened)
         write_metadata(files, config, **{**provenance(opened), **backend.facts}, status="running", error=None)
         with signals_interrupt(tuner.interrupt) as received:
             reason = tuner.run(opened)
-        if not backend.repeatable:
+        if not backend.capabilities.repeatable:
             log.info("the session ends after %.1f s: %s", state.elapsed, reason or "interrupted")
         if isinstance(events, Buffer):
             events.flush()

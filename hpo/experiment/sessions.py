@@ -97,13 +97,13 @@ def opening(
         facts["warm_start"] = config.warm_start_sha256
     if versions := versions_of(scheduler.searcher.libraries):
         facts["libraries"] = versions
-    if backend.repeatable:
+    if backend.capabilities.repeatable:
         return facts
     from hpo.experiment.code_digests import watch_code  # here: a simulation does not need it
 
     if (watch := watch_code(config.benchmark, directory, state.code.last)) is None:
         return facts
-    if backend.reads_code:
+    if backend.capabilities.reads_code:
         backend.code = watch
     changed = changed_files(state.code.last, watch.code) if state.trials else []
     if changed:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hpo.config.choices import WarmStartUse
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError, DamageError, HPOError, StoreError
@@ -69,6 +70,7 @@ def prepare_copy(files: ExperimentDirectory, config: ExperimentConfig) -> Copy:
     """
     if not config.warm_start:
         return Copy()
+    _refuse_withdrawn_use(files, config)
     if config.warm_start_sha256 is None:
         config = replace(config, warm_start_sha256=_sent(files, config))
     if config.warm_start_sha256 is not None:
@@ -91,6 +93,17 @@ def with_copy(files: ExperimentDirectory, config: ExperimentConfig) -> Experimen
     return replace(config, warm_start_sha256=prepare_copy(files, config).write(files))
 
 
+def _refuse_withdrawn_use(files: ExperimentDirectory, config: ExperimentConfig) -> None:
+    """Raise ConfigError if an experiment would begin with a use that only stored experiments still have."""
+    if config.warm_start_use != WarmStartUse.hurdle:
+        return
+    if config.overwrite or not (config.warm_start_sha256 or files.config.exists() or _sent(files, config)):
+        raise ConfigError(
+            "warm_start_use=hurdle: new experiments cannot use it, because it was never better than portfolio; use "
+            "warm_start_use=portfolio"
+        )
+
+
 def _sent(files: ExperimentDirectory, config: ExperimentConfig) -> str | None:
     """Return the SHA-256 of the copy that was sent with a remote job for the same sources; None if there was none."""
     if config.overwrite or not (files.path / LAUNCH_RECORD).exists() or not files.warm_start.exists():
@@ -109,6 +122,7 @@ def check_sources(config: ExperimentConfig, directory: Path) -> None:
     The results are kept for all experiments of this process that name the same sources.
     """
     if config.warm_start and config.warm_start_sha256 is None:
+        _refuse_withdrawn_use(ExperimentDirectory(directory), config)
         sources = tuple(config.warm_start)
         if sources not in _held:
             _held[sources] = collect(sources, own=directory)

@@ -30,7 +30,7 @@ from hpo.figures.style import (
 from hpo.history.curves import curves
 from hpo.history.hypervolume_over_time import growth
 from hpo.history.record import Subject
-from hpo.history.trajectories import Floats
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.hypervolume import front_of
 
 MOST_POINTS = 1_500

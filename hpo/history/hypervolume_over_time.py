@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpo.history.record import Subject, record_of
-from hpo.history.trajectories import Floats
 from hpo.results.hypervolume import box_of, losses_of
-from hpo.surrogate.hypervolume_box import HypervolumeBox
+from hpo.surrogate.arrays import Floats
+from hpo.surrogate.hypervolume import HypervolumeBox
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,11 +13,12 @@ import numpy as np
 
 from hpo.events.types import Configuration
 from hpo.history.curves import curves
-from hpo.history.random_forest import Floats, Whole, grow
+from hpo.history.random_forest import grow
 from hpo.history.record import Subject
 from hpo.randomness import Randomness
 from hpo.space.domains import Choice
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats, Integers
 
 CELLS = 32
 """Number of intervals into which a continuous hyperparameter is divided; a discrete one has at most one per value."""
@@ -166,7 +167,9 @@ def ranks(losses: Floats) -> Floats:
     return (np.cumsum(counts) - (counts + 1) / 2)[place] / max(len(losses) - 1, 1)
 
 
-def encode(space: SearchSpace, names: Sequence[str], configurations: Sequence[Configuration]) -> tuple[Whole, Whole]:
+def encode(
+    space: SearchSpace, names: Sequence[str], configurations: Sequence[Configuration]
+) -> tuple[Integers, Integers]:
     """Return the cell of each configuration along each hyperparameter, and the number of cells of each hyperparameter."""
     domains = {name: space.domains[name] for name in names}
     cells = np.array([int(d.size if isinstance(d, Choice) else min(d.size, CELLS)) for d in domains.values()])
@@ -175,7 +178,7 @@ def encode(space: SearchSpace, names: Sequence[str], configurations: Sequence[Co
 
 
 def analyse(
-    points: Whole, targets: Floats, cells: Whole, random_seed: int
+    points: Integers, targets: Floats, cells: Integers, random_seed: int
 ) -> tuple[list[tuple[float, float, float]], float, float]:
     """Return main effects' shares with intervals, the share of interactions, and the variance explained out of bag.
 

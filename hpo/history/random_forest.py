@@ -8,10 +8,8 @@ over 1,000 points take about a second.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
+from hpo.surrogate.arrays import Floats, Integers
 
 DEPTH = 8
 LEAF = 3
@@ -24,14 +22,14 @@ SHARE = 0.7
 class Forest:
     """The leaves of all trees of a random forest, as boxes of cells with a value, in no particular order."""
 
-    tree: Whole
+    tree: Integers
     """Index of the tree that each leaf belongs to, shape (leaves,)."""
-    low: Whole
+    low: Integers
     """First cell of each box, shape (leaves, coordinates)."""
-    high: Whole
+    high: Integers
     """Cell after the last one of each box, shape (leaves, coordinates)."""
     value: Floats
-    cells: Whole
+    cells: Integers
     """Number of cells of each coordinate."""
     trees: int
 
@@ -64,7 +62,7 @@ class Forest:
 
 
 def grow(
-    points: Whole, targets: Floats, weights: Whole, cells: Whole, rng: np.random.Generator
+    points: Integers, targets: Floats, weights: Integers, cells: Integers, rng: np.random.Generator
 ) -> tuple[Forest, Floats]:
     """Grow one tree per row of weights.
 
@@ -84,7 +82,7 @@ def grow(
     low, high = np.zeros((trees, dimensions), int), np.tile(cells, (trees, 1))
     where = np.repeat(tree[:, None], n, axis=1)  # the open node of each (tree, point); -1 in a leaf
     predicted = np.zeros((trees, n))
-    done: list[tuple[Whole, Whole, Whole, Floats]] = []
+    done: list[tuple[Integers, Integers, Integers, Floats]] = []
     for depth in range(DEPTH + 1):
         inside = where >= 0
         nodes, columns = where[inside], np.nonzero(inside)[1]
@@ -117,14 +115,14 @@ def grow(
 
 
 def _best_splits(
-    nodes: Whole,
-    points: Whole,
+    nodes: Integers,
+    points: Integers,
     weight: Floats,
     targets: Floats,
     most: int,
     totals: tuple[Floats, Floats],
     rng: np.random.Generator,
-) -> tuple[Floats, Whole, Whole]:
+) -> tuple[Floats, Integers, Integers]:
     """Return gain, coordinate and first cell to the right of the best split of each node; gain 0 if there is none."""
     count, total = totals
     dimensions, open_nodes = points.shape[1], len(count)

@@ -157,4 +157,4 @@ def rung_board(config: ExperimentConfig) -> RungBoard:
         return RungBoard([], None)
     apart = config.method.scheduler.get("rung_system_per_bracket", False)
     predictable = type(scheduler) is ASHA and not apart and config.warm_start_use != WarmStartUse.hurdle
-    return RungBoard(scheduler.levels, scheduler.max_resource, scheduler.pauses, predictable)
+    return RungBoard(scheduler.levels, scheduler.max_resource, scheduler.capabilities.pauses, predictable)

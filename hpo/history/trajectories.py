@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from hpo.surrogate.arrays import Floats
 
 
 @dataclass(frozen=True, eq=False, slots=True)

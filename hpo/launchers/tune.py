@@ -1,5 +1,6 @@
-"""The function `hpo.tune`, which runs an experiment of a Python function in this process."""
+"""The function `hpo.tune`, which runs an experiment of a Python function here; its errors are one sentence each."""
 
+import functools
 import os
 import re
 import sys
@@ -7,23 +8,64 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
 
 from hpo.backends.backend_choice import check_backend
 from hpo.config.default_method import recommended_method
 from hpo.config.reading import load_config, resolve
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, HPOError, print_error
 from hpo.events.callback import Callback
 from hpo.experiment.run import Outcome
 from hpo.functions.finding import OWN, TOLD
 from hpo.functions.source import module_of, source_of
 from hpo.launchers.base import runs_here
 from hpo.launchers.python_run import run_experiment
-from hpo.launchers.script_errors import plainly
 from hpo.proposing.checkpoint_use import may_save
 from hpo.store.atomic_files import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
 from hpo.watching.plain_lines import say
+
+_Given = ParamSpec("_Given")
+_Returned = TypeVar("_Returned")
+_PACKAGE = str(Path(__file__).parents[1])
+
+
+def plainly(function: Callable[_Given, _Returned]) -> Callable[_Given, _Returned]:
+    """Decorate a function so that an HPOError that nobody catches is shown as its sentence; other errors as before."""
+
+    @functools.wraps(function)
+    def wrapped(*args: _Given.args, **kwargs: _Given.kwargs) -> _Returned:
+        try:
+            return function(*args, **kwargs)
+        except HPOError:
+            if not getattr(sys.excepthook, "tells_plainly", False):
+                sys.excepthook = _hook(sys.excepthook)
+            raise
+
+    return wrapped
+
+
+def _hook(before: Callable[..., object]) -> Callable[..., object]:
+    def tell(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if isinstance(error, HPOError):
+            print_error(f"{error}{_caller(traceback)}")
+        else:
+            before(kind, error, traceback)
+
+    vars(tell)["tells_plainly"] = True
+    return tell
+
+
+def _caller(traceback: TracebackType | None) -> str:
+    """Return the last line outside hpo, such as ` (study.py:16)`; empty if there is none."""
+    where = ""
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if not file.startswith(_PACKAGE):
+            where = f" ({Path(file).name}:{traceback.tb_lineno})"
+        traceback = traceback.tb_next
+    return where
 
 
 @plainly

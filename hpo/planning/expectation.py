@@ -161,7 +161,7 @@ def _simulate(
         trial, losses = trials[trial_id][0], trials[trial_id][1].losses
         rng = randomness.stream("plan", trial_id)
         loss = losses[resource - 1] if losses is not None else float(rng.random())
-        if scheduler.counts_seconds:
+        if scheduler.capabilities.counts_seconds:
             scheduler.on_cost(trial, resource, float(trials[trial_id][1].seconds[resource - 1]))
         if objective.aims:
             known = trials[trial_id][1].further

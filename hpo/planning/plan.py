@@ -80,7 +80,7 @@ class Group:
     @property
     def start_up(self) -> float:
         """The seconds that each attempt waits for its machine; 0 if the wait is negligible."""
-        return backend_of(self.config)[0].start_up_seconds
+        return backend_of(self.config)[0].capabilities.start_up_seconds
 
     @property
     def elsewhere(self) -> str | None:
@@ -90,7 +90,7 @@ class Group:
     @property
     def promotes(self) -> bool:
         """Whether the method pauses trials and resumes them."""
-        return self.scheduler is not None and self.scheduler.pauses
+        return self.scheduler is not None and self.scheduler.capabilities.pauses
 
     @property
     def to_do(self) -> list[PlannedExperiment]:
@@ -234,7 +234,7 @@ def _group(places: list[PlannedExperiment]) -> Group:
         group.scheduler = scheduler_of(replace(config, random_seed=config.random_seed or 0))
         if group.to_do:
             check_sources(config, group.to_do[0].directory)
-        backend = backend_of(config)[0]
+        backend = backend_of(config)[0].capabilities
         if config.simulated or not backend.trials_beside_it or (launcher is None and group.elsewhere is not None):
             check_backend(config)
         if config.simulated:

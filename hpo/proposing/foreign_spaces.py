@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from hpo.proposing.arguments import Argument, Unread
+from hpo.proposing.domains import Domain
 from hpo.proposing.source import Source
 
-Domain = dict[str, Any]
 _PLACES = re.compile(r"(ray\.tune|syne_tune\.config_space)(\.\w+)*")
 
 

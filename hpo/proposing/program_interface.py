@@ -17,13 +17,12 @@ from hpo.proposing.click_options import read_click
 from hpo.proposing.compiled_programs import options_in_text
 from hpo.proposing.domains import propose
 from hpo.proposing.foreign_spaces import read_space, with_domains
-from hpo.proposing.help_text import SECONDS, ask_for_help, read_help, words_behind
+from hpo.proposing.help_text import SECONDS, ask_for_help, has_usage, read_help, read_usage, words_behind
 from hpo.proposing.hydra_configs import read_hydra
 from hpo.proposing.lightning_programs import read_lightning
 from hpo.proposing.ray_trainables import read_trainable
 from hpo.proposing.signatures import fields_of, read_fire, read_typer
 from hpo.proposing.source import ST_CONFIG_JSON, Source, read_sources
-from hpo.proposing.usage_line import has_usage, read_usage
 
 INTERPRETERS = {".r": "Rscript", ".sh": "bash", ".jl": "julia", ".rb": "ruby", ".pl": "perl", ".lua": "lua"}
 """Interpreters of files that are not executable, by the ending of their names."""

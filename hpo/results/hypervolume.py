@@ -7,8 +7,8 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.fronts import Front, FrontPoint
 
 if TYPE_CHECKING:
-    from hpo.surrogate.hypervolume import Floats
-    from hpo.surrogate.hypervolume_box import HypervolumeBox
+    from hpo.surrogate.arrays import Floats
+    from hpo.surrogate.hypervolume import HypervolumeBox
 
 
 def losses_of(points: Sequence[FrontPoint]) -> "Floats":
@@ -27,7 +27,7 @@ def box_of(config: ExperimentConfig, losses: "Floats") -> "HypervolumeBox | None
     """
     import numpy as np
 
-    from hpo.surrogate.hypervolume_box import fit_box
+    from hpo.surrogate.hypervolume import fit_box
 
     aims, given = config.objective.aims, config.benchmark.reference_point
     reference = np.array([aim.loss(given[aim.metric]) for aim in aims], dtype=np.float64) if given else None

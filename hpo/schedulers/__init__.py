@@ -2,6 +2,7 @@
 
 from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.schedulers.cost_aware_asha import ThriftyASHA
 from hpo.schedulers.dehb import DEHB
 from hpo.schedulers.fifo import FIFO
@@ -19,6 +20,7 @@ __all__ = [
     "PASHA",
     "PBT",
     "Scheduler",
+    "SchedulerCapabilities",
     "StoppingASHA",
     "StoppingRules",
     "SynchronousHyperband",

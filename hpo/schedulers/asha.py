@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness, canonical
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.schedulers.halving import Halving
 from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level
 from hpo.searchers.base import Searcher
@@ -62,7 +63,10 @@ class _Asynchronous(Halving):
         self._setters: set[int] = set()  # trials of these configurations
 
     def set_hurdles(self, configurations: Sequence[Configuration]) -> None:
-        """See `Scheduler.set_hurdles`."""
+        """Set configurations whose results at each rung all other trials must beat to continue beyond it.
+
+        Only for experiments of earlier versions with `warm_start_use=hurdle`.
+        """
         self._setting = frozenset(map(canonical, configurations))
 
     def _make_rungs(self, levels: Sequence[int]) -> list[Rung]:
@@ -120,8 +124,7 @@ class ASHA(_Asynchronous):
     Scripts should save checkpoints.
     """
 
-    pauses = True
-    takes_hurdles = True
+    capabilities = SchedulerCapabilities(pauses=True, constraints=True, violations="ranked")
 
     @property
     def cap(self) -> int:
@@ -140,8 +143,7 @@ class ASHA(_Asynchronous):
             for rung in reversed(system):
                 if rung.level < self.cap and (trial_id := rung.promotable()) is not None:
                     return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
-        configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else self.make_start(configuration)
+        return super().propose(new_trials=new_trials)
 
     def make_start(self, configuration: Configuration) -> Start:
         """Return the start of a new trial that trains up to the first rung of its bracket."""
@@ -184,12 +186,7 @@ class StoppingASHA(_Asynchronous):
     Nothing is resumed, so that scripts need no checkpoints. The first trial to reach a rung always continues.
     """
 
-    takes_hurdles = True
-
-    def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """Return a new trial that trains up to the maximum resource unless it is stopped."""
-        configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else self.make_start(configuration)
+    capabilities = SchedulerCapabilities(constraints=True, violations="ranked")
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
         """Return STOP if the trial misses the cut-off of a rung or has reached the maximum resource, else CONTINUE."""

@@ -11,12 +11,15 @@ no files. `propose` changes nothing; `accept` records. Replaying a log calls `ac
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
 from hpo.events.trial_costs import Spending
 from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
+from hpo.schedulers.capabilities import FORMER_FLAGS, SchedulerCapabilities
 from hpo.searchers.base import Searcher
+from hpo.searchers.capabilities import adopt_former_flags
 
 
 class Scheduler(ABC):
@@ -27,32 +30,16 @@ class Scheduler(ABC):
         max_resource: Resource at which a trial is complete; None if trials report only once.
 
     Attributes:
-        pauses: Whether `on_report` can return PAUSE; if so, scripts should save checkpoints.
+        capabilities: What the class supports and does.
         levels: Resources of the rungs, at which trials are compared; ascending, all below the maximum.
     """
 
-    pauses = False
+    capabilities = SchedulerCapabilities()
     levels: Sequence[int] = ()
-    takes_conditions = True
-    """Whether the scheduler supports conditional hyperparameters; if not, search spaces that have any are rejected."""
-    completes = False
-    """Whether every trial runs to its end, that is, none is ever paused or stopped."""
-    copies = False
-    """Whether trials start from copies of other trials' checkpoints, as in population-based training.
 
-    Such a scheduler has an argument `mutable`, the names of the hyperparameters that may change. Callers read that
-    argument before they construct the scheduler.
-    """
-    takes_box = True
-    """Whether the search can be restricted to a box; not possible if the scheduler creates configurations of its own."""
-    takes_hurdles = False
-    """Whether the scheduler supports `set_hurdles`: configurations whose results at a rung other trials must beat."""
-    takes_outcomes = False
-    """Whether the scheduler supports constraints (through `on_outcome`); if not, benchmarks with constraints are rejected."""
-    counts_seconds = False
-    """Whether the scheduler is told training time in seconds as a trial's cost if the benchmark names no cost metric."""
-    takes_objectives = False
-    """Whether the scheduler supports several objectives; if not, benchmarks that have them are rejected."""
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        adopt_former_flags(cls, FORMER_FLAGS)
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher
@@ -60,12 +47,10 @@ class Scheduler(ABC):
         self._spending = Spending()
         self._max_cost: float | None = None
 
-    def set_hurdles(self, configurations: Sequence[Configuration]) -> None:
-        """Set configurations whose results at each rung all other trials must beat to continue beyond it.
-
-        Available only if `takes_hurdles` is true.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no hurdles")
+    @property
+    def pauses(self) -> bool:
+        """Whether `on_report` can return PAUSE, as `capabilities` says."""
+        return self.capabilities.pauses
 
     @property
     def sources(self) -> Collection[tuple[int, int]]:
@@ -100,9 +85,10 @@ class Scheduler(ABC):
         """Return the messages for the log about suggestions made since the last call."""
         return self.searcher.pop_log_messages()
 
-    @abstractmethod
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """Return what `suggest` would return, without recording it."""
+        """Return what `suggest` would return, without recording it; by default a new trial, as the searcher proposes it."""
+        configuration = self.searcher.propose() if new_trials else None
+        return None if configuration is None else self.make_start(configuration)
 
     def make_start(self, configuration: Configuration) -> Start:
         """Return the start of a new trial with this configuration; changes nothing."""
@@ -170,7 +156,7 @@ class Scheduler(ABC):
 class OutcomeScheduler(Scheduler):
     """Base class of schedulers that compare trials by `ReportOutcome.order`: constraints first, then the loss."""
 
-    takes_outcomes = True
+    capabilities = SchedulerCapabilities(constraints=True)
 
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
         """Record a result that consists of a loss alone, and return what the trial should do next."""

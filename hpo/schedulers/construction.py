@@ -52,7 +52,12 @@ def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] 
     if benchmark.constraints:
         _check_constraints(config, scheduler)
     _check_objectives(config.method.name, scheduler, len(benchmark.objectives))
-    if benchmark.foreign and benchmark.named_resource is None and scheduler.pauses and not config.simulated:
+    if (
+        benchmark.foreign
+        and benchmark.named_resource is None
+        and scheduler.capabilities.pauses
+        and not config.simulated
+    ):
         name = benchmark.resource_attr or "epoch"
         key = f"benchmark.patterns.{name}" if benchmark.patterns else "benchmark.resource_attr"
         raise ConfigError(
@@ -64,12 +69,8 @@ def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] 
 
 def _check_constraints(config: ExperimentConfig, scheduler: Scheduler) -> None:
     """Raise ConfigError unless both the scheduler and the searcher support constraints."""
-    parts = (
-        ("scheduler", scheduler, scheduler.takes_outcomes),
-        ("searcher", scheduler.searcher, scheduler.searcher.takes_constraints),
-    )
-    for part, made, takes in parts:
-        if not takes:
+    for part, made in (("scheduler", scheduler), ("searcher", scheduler.searcher)):
+        if not made.capabilities.constraints:
             raise ConfigError(
                 f"method={config.method.name}: its {part} {type(made).__name__} knows nothing of benchmark.constraints; "
                 f"remove them, or use another method, such as ASHA-GP"
@@ -79,7 +80,7 @@ def _check_constraints(config: ExperimentConfig, scheduler: Scheduler) -> None:
 def _check_objectives(method: str, scheduler: Scheduler, count: int) -> None:
     """Raise ConfigError if there are several objectives and the scheduler or the searcher does not support them."""
     for part, made in (("scheduler", scheduler), ("searcher", scheduler.searcher)):
-        if count and not made.takes_objectives:
+        if count and not made.capabilities.objectives:
             raise ConfigError(
                 f"method={method}: its {part} {type(made).__name__} knows one objective, and there are {count} in "
                 f"benchmark.objectives; use {', '.join(MULTI_OBJECTIVE_METHODS[:-1])} or {MULTI_OBJECTIVE_METHODS[-1]}"
@@ -174,12 +175,12 @@ def _assemble(
         raise ConfigError(f"method: {error}; check the names under method.searcher and method.scheduler") from error
     if not isinstance(searcher, Searcher) or not isinstance(scheduler, Scheduler):
         raise ConfigError("method: searcher and scheduler must be subclasses of hpo's Searcher and Scheduler")
-    if space.conditions and not scheduler.takes_conditions:
+    if space.conditions and not scheduler.capabilities.conditions:
         raise ConfigError(
             f"method.scheduler: {type(scheduler).__name__} needs all hyperparameters in every configuration; remove "
             f"config_space.{next(iter(space.conditions))}.when, or use another method, such as ASHA"
         )
-    if searcher.needs_complete and not scheduler.completes:
+    if searcher.capabilities.needs_complete and not scheduler.capabilities.completes:
         raise ConfigError(
             f"method.scheduler: {type(searcher).__name__} compares complete trainings alone; use hpo.schedulers.FIFO with it"
         )

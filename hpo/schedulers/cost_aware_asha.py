@@ -5,6 +5,7 @@ from typing import Any
 from hpo.errors import ConfigError
 from hpo.events.types import Resume, Suggestion, Trial
 from hpo.schedulers.asha import ASHA
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.schedulers.rungs import next_level
 from hpo.searchers.base import Searcher
 
@@ -34,7 +35,7 @@ class ThriftyASHA(ASHA):
         ConfigError: `first_goes_on` is neither true nor false.
     """
 
-    counts_seconds = True
+    capabilities = SchedulerCapabilities(pauses=True, constraints=True, violations="ranked", counts_seconds=True)
 
     def __init__(self, searcher: Searcher, *, first_goes_on: bool = False, **options: Any) -> None:
         super().__init__(searcher, **options)

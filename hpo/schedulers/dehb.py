@@ -12,6 +12,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
 from hpo.schedulers.bracket import Bracket, bracket_sizes
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.schedulers.halving import Halving
 from hpo.schedulers.rungs import Order
 from hpo.searchers.base import Searcher
@@ -65,9 +66,9 @@ class DEHB(Halving):
         ConfigError: The arguments leave no rung, or one is out of range.
     """
 
-    pauses = True
-    takes_conditions = False
-    takes_box = False
+    capabilities = SchedulerCapabilities(
+        pauses=True, conditions=False, constraints=True, violations="ranked", proposals="ranked", box=False
+    )
 
     def __init__(
         self,

@@ -1,8 +1,9 @@
 """First in, first out: a scheduler that runs every trial to its end."""
 
 from hpo.events.outcome import ReportOutcome
-from hpo.events.types import Decision, Suggestion, Trial
+from hpo.events.types import Decision, Trial
 from hpo.schedulers.base import OutcomeScheduler
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.searchers.base import Searcher
 
 
@@ -12,17 +13,11 @@ class FIFO(OutcomeScheduler):
     The searcher learns the last result of a trial when the trial completes.
     """
 
-    takes_objectives = True
-    completes = True
+    capabilities = SchedulerCapabilities(completes=True, constraints=True, objectives=True)
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         super().__init__(searcher, max_resource=max_resource)
         self._last: dict[int, tuple[int, ReportOutcome]] = {}
-
-    def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """Return a new trial that trains up to the maximum resource; None if none may start or the space is exhausted."""
-        configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else self.make_start(configuration)
 
     def on_start(self, trial: Trial) -> None:
         """Tell the searcher that a result of the trial at the maximum resource is pending."""

@@ -13,6 +13,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
 from hpo.schedulers.base import OutcomeScheduler, require_max_resource
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.schedulers.population import Member, MemberResult, Population
 from hpo.searchers.base import Searcher
 from hpo.space.perturbation import perturb
@@ -45,9 +46,7 @@ class PBT(OutcomeScheduler):
         ConfigError: An argument is out of range or missing.
     """
 
-    pauses = True
-    copies = True
-    takes_box = False
+    capabilities = SchedulerCapabilities(pauses=True, copies=True, constraints=True, violations="ranked", box=False)
 
     def __init__(
         self,

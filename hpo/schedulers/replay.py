@@ -69,7 +69,7 @@ def tell_result(
         elapsed: Time of the event in seconds, so that a replay of the log gives the same cost in seconds.
     """
     cost = outcome.cost
-    if cost is None and scheduler.counts_seconds:
+    if cost is None and scheduler.capabilities.counts_seconds:
         known = state.trials[trial.id]
         cost = known.busy + elapsed - known.began
     if cost is not None:

@@ -9,6 +9,7 @@ from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Decision, Trial
 from hpo.schedulers.base import require_max_resource
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.schedulers.fifo import FIFO
 from hpo.schedulers.rungs import Order, is_finite
 from hpo.searchers.base import Searcher
@@ -152,8 +153,8 @@ class StoppingRules(FIFO):
         ConfigError: A rule or an argument is invalid.
     """
 
-    completes = False
-    takes_objectives = False  # the median of several losses is not defined
+    # No objectives: the median of several losses is not defined.
+    capabilities = SchedulerCapabilities(constraints=True, violations="compared")
 
     def __init__(
         self, searcher: Searcher, *, max_resource: int | None, rules: Sequence[Mapping[str, Mapping[str, Any] | None]]

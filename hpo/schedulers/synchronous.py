@@ -7,6 +7,7 @@ trial per worker. While a rung waits for its last trials, free workers begin the
 from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.schedulers.bracket import Bracket, bracket_sizes
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.schedulers.halving import Halving
 from hpo.searchers.base import Searcher
 
@@ -28,7 +29,7 @@ class SynchronousHyperband(Halving):
         ConfigError: The arguments leave no rung or no bracket.
     """
 
-    pauses = True
+    capabilities = SchedulerCapabilities(pauses=True, constraints=True, violations="ranked")
 
     def __init__(
         self,

@@ -1,16 +1,22 @@
 """Warm starts: which results of earlier experiments a method starts from, and which methods support which use of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from hpo.config.choices import WarmStartUse
-from hpo.config.reading import content_of
-from hpo.config.schema import CONF_DIR, ExperimentConfig
-from hpo.config.targets import factory_of
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
+from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler
-from hpo.searchers.base import Searcher
+from hpo.schedulers.capabilities import SchedulerCapabilities, capabilities_of, method_names
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.warm_start.matching import MatchedSource
 from hpo.warm_start.results import EarlierExperiment
+
+_LACKING = {
+    WarmStartUse.data: "has no model that learns from earlier experiments",
+    WarmStartUse.box: "looks everywhere, and not in a part of the space",
+}
+"""Reason why a method does not support a use."""
 
 
 def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments: Sequence[EarlierExperiment]) -> None:
@@ -28,11 +34,9 @@ def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments
     _check_method(scheduler, config)
     if not experiments:
         return
-    from hpo.warm_start.best_configurations import best_points
-    from hpo.warm_start.matching import match_results
-    from hpo.warm_start.model_data import to_model_data
+    from hpo.warm_start.best_configurations import best_points, box_of
+    from hpo.warm_start.matching import match_results, to_model_data
     from hpo.warm_start.portfolio import portfolio
-    from hpo.warm_start.search_box import box_of
 
     sources = match_results(experiments, config)
     check_count(use, sources)
@@ -48,7 +52,7 @@ def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments
             if box is None:
                 raise _too_few(use, "one source alone has a finite result")
             searcher.restrict_to(box)
-        case WarmStartUse.hurdle:
+        case WarmStartUse.hurdle if isinstance(scheduler, ASHA | StoppingASHA):
             several = sum(bool(source.fits) for source in sources) > 1
             first = portfolio(sources, config) if several else best_points(sources, config.space)
             searcher.start_with(first)
@@ -59,22 +63,10 @@ def _check_method(scheduler: Scheduler, config: ExperimentConfig) -> None:
     """Raise ConfigError unless the method and the benchmark support the `warm_start_use` of the experiment."""
     use, searcher = config.warm_start_use, scheduler.searcher
     key, points = f"warm_start_use={use.value}", "warm_start_use=points"
-    lacking = {
-        WarmStartUse.data: (searcher.learns_from_warm_start, "has no model that learns from earlier experiments"),
-        WarmStartUse.box: (
-            searcher.takes_box and scheduler.takes_box,
-            "looks everywhere, and not in a part of the space",
-        ),
-        WarmStartUse.hurdle: (
-            scheduler.takes_hurdles,
-            "has no rungs at which trials could be measured by earlier ones",
-        ),
-    }
-    able, why = lacking.get(use, (True, ""))
-    if not able:
-        raise ConfigError(f"{key}: {config.method.name} {why}; use {points}, or method={_listed(_methods_for(use))}")
-    of_one = (WarmStartUse.portfolio, WarmStartUse.box, WarmStartUse.hurdle)
-    if use in of_one and config.benchmark.objectives:
+    if not _supports(use, searcher.capabilities, scheduler.capabilities):
+        others = _listed([name for name in method_names() if _supports(use, *capabilities_of(name))])
+        raise ConfigError(f"{key}: {config.method.name} {_LACKING[use]}; use {points}, or method={others}")
+    if use in (WarmStartUse.portfolio, WarmStartUse.box) and config.benchmark.objectives:
         raise ConfigError(
             f"{key}: it goes by one objective, and there are several in benchmark.objectives; use {points}"
         )
@@ -97,27 +89,10 @@ def _too_few(use: WarmStartUse, why: str) -> ConfigError:
     )
 
 
-def _methods_for(use: WarmStartUse) -> list[str]:
-    """Return the names of hpo's methods whose searcher and scheduler support a use of earlier experiments."""
-    asked: dict[WarmStartUse, Callable[[type, type], bool]] = {
-        WarmStartUse.data: lambda searcher, _: bool(getattr(searcher, "learns_from_warm_start", False)),
-        WarmStartUse.box: lambda *parts: all(getattr(part, "takes_box", False) for part in parts),
-        WarmStartUse.hurdle: lambda _, scheduler: bool(getattr(scheduler, "takes_hurdles", False)),
-    }
-    names = sorted(path.stem for path in (CONF_DIR / "method").glob("*.yaml"))
-    return [name for name in names if (classes := _classes_of(name)) and asked[use](*classes)]
-
-
-def _classes_of(method: str) -> tuple[type, type] | None:
-    """Return the classes of a method's searcher and scheduler; None if a library that they need is missing."""
-    content = content_of("method", method)
-    try:
-        searcher, scheduler = (
-            factory_of(f"method.{part}", content[part], (), (Searcher, Scheduler)) for part in ("searcher", "scheduler")
-        )
-    except ConfigError:
-        return None
-    return getattr(searcher, "func", type(None)), getattr(scheduler, "func", type(None))
+def _supports(use: WarmStartUse, searcher: SearcherCapabilities, scheduler: SchedulerCapabilities) -> bool:
+    if use == WarmStartUse.data:
+        return searcher.earlier_results
+    return use != WarmStartUse.box or (searcher.box and scheduler.box)
 
 
 def _listed(names: Sequence[str]) -> str:

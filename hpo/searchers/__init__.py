@@ -3,10 +3,10 @@
 from hpo.searchers.base import Searcher
 from hpo.searchers.bayesian_optimisation import ImprovementSearcher
 from hpo.searchers.bohb import BOHBSearcher
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.cma_es import CMAESSearcher
-from hpo.searchers.cost_aware_gp import TimedSearcher
 from hpo.searchers.evolution import EvolutionSearcher
-from hpo.searchers.gaussian_process import GaussianProcessSearcher
+from hpo.searchers.gaussian_process import GaussianProcessSearcher, TimedSearcher
 from hpo.searchers.grid import GridSearcher
 from hpo.searchers.mobster import HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.multi_objective import MultiObjectiveSearcher
@@ -31,6 +31,7 @@ __all__ = [
     "PriorBandSearcher",
     "RandomSearcher",
     "Searcher",
+    "SearcherCapabilities",
     "SobolSearcher",
     "TPESearcher",
     "TimedSearcher",

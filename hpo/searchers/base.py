@@ -16,6 +16,7 @@ from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness, canonical
+from hpo.searchers.capabilities import FORMER_FLAGS, SearcherCapabilities, adopt_former_flags
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.earlier_data import EarlierData
 
@@ -48,25 +49,16 @@ class Searcher(ABC):
             priors.
     """
 
+    capabilities = SearcherCapabilities()
     shared_random = SHARED_RANDOM
-    learns_from_warm_start = False
-    """Whether the searcher has a model that can learn from results of earlier experiments, through `learn_from`."""
-    takes_box = False
-    """Whether `restrict_to` can restrict most proposals to a box within the search space."""
-    takes_priors = True
-    """Whether the searcher supports priors; if not, spaces in which a hyperparameter has a `confidence` are rejected."""
-    takes_conditions = True
-    """Whether the searcher supports conditional hyperparameters; if not, spaces that have any are rejected."""
-    takes_constraints = True
-    """Whether the searcher supports constraints; if not, benchmarks that have any are rejected."""
-    takes_objectives = False
-    """Whether the searcher supports several objectives (through `on_outcome`); if not, such benchmarks are rejected."""
     cost_left = 1.0
     """Remaining fraction of the limit on the total cost of all trials; 1 if there is no limit."""
     libraries: tuple[str, ...] = ()
     """Names of distributions whose version can change proposals; an experiment stores these versions."""
-    needs_complete = False
-    """Whether the searcher needs every trial to run to its end; if so, schedulers that stop trials early are rejected."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        adopt_former_flags(cls, FORMER_FLAGS)
 
     def __init__(
         self,
@@ -75,12 +67,12 @@ class Searcher(ABC):
         *,
         points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        if space.conditions and not self.takes_conditions:
+        if space.conditions and not self.capabilities.conditions:
             raise ConfigError(
                 f"method.searcher: {type(self).__name__} needs all hyperparameters in every configuration; remove "
                 f"config_space.{next(iter(space.conditions))}.when, or use another method, such as ASHA"
             )
-        if space.priors and not self.takes_priors:
+        if space.priors and not self.capabilities.priors:
             raise ConfigError(
                 f"method.searcher: {type(self).__name__} knows nothing of priors; remove "
                 f"config_space.{next(iter(space.priors))}.confidence, or use another method, such as ASHA-GP, BO or ASHA"
@@ -109,11 +101,11 @@ class Searcher(ABC):
         self._first_left = list(reversed(self._first))
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
-        """Let the model learn from results of earlier experiments; available only if `learns_from_warm_start` is true."""
+        """Let the model learn from results of earlier experiments; available only with the capability `earlier_results`."""
         raise NotImplementedError(f"{type(self).__name__} has no model that learns from earlier experiments")
 
     def restrict_to(self, box: SearchSpace) -> None:
-        """Restrict nine of ten proposals to a box within the search space; available only if `takes_box` is true."""
+        """Restrict nine of ten proposals to a box within the search space; available only with the capability `box`."""
         self._box = box
 
     @property

@@ -9,15 +9,16 @@ import numpy as np
 from hpo.errors import ConfigError
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.gaussian_process import PARENTS, PRIOR_WEIGHT, GaussianProcessSearcher
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.acquisition import log_expected_improvement, log_improvement_slopes
-from hpo.surrogate.acquisition_optimizer import climb
+from hpo.surrogate.acquisition import climb, log_expected_improvement, log_improvement_slopes
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.constraint_models import Chances
 from hpo.surrogate.earlier_data import EarlierData
 from hpo.surrogate.joint_gp import JointGP
-from hpo.surrogate.kernel import Floats, Inputs
+from hpo.surrogate.kernel import Inputs
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.warm_start_gp import WarmStartGP
 
@@ -64,7 +65,7 @@ class ImprovementSearcher(GaussianProcessSearcher):
         ConfigError: An argument is out of range.
     """
 
-    takes_box = False
+    capabilities = SearcherCapabilities(violations="modelled", earlier_results=True)
 
     def __init__(
         self,

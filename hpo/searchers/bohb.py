@@ -6,9 +6,10 @@ import numpy as np
 
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.tpe import DensitySearcher
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.kernel import Integers
+from hpo.surrogate.arrays import Integers
 from hpo.surrogate.parzen import Mixture
 
 
@@ -38,7 +39,7 @@ class BOHBSearcher(DensitySearcher):
         ConfigError: An argument is out of range.
     """
 
-    takes_priors = False
+    capabilities = SearcherCapabilities(priors=False, violations="split")
 
     def __init__(
         self,

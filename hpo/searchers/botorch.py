@@ -9,10 +9,11 @@ import numpy as np
 
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import ModelSearcher, require_module
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.candidates import draw
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.targets import to_targets
 
 PARENTS = 5
@@ -36,8 +37,7 @@ class BoTorchSearcher(ModelSearcher):
         ConfigError: BoTorch is not installed, or an argument is out of range.
     """
 
-    takes_priors = False
-    takes_constraints = False
+    capabilities = SearcherCapabilities(priors=False, constraints=False)
     libraries = ("botorch", "gpytorch", "torch")
 
     def __init__(

@@ -11,11 +11,12 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.space.domains import Choice
 from hpo.space.priors import SPREAD, Prior
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.cma import Strategy
-from hpo.surrogate.kernel import Floats
 
 TRIES = 20
 """Number of draws that may hit known configurations before the proposal is random."""
@@ -40,8 +41,7 @@ class CMAESSearcher(Searcher):
         ConfigError: All hyperparameters are categorical, or an argument is out of range.
     """
 
-    takes_conditions = False
-    needs_complete = True
+    capabilities = SearcherCapabilities(conditions=False, violations="ranked", needs_complete=True)
 
     def __init__(
         self,

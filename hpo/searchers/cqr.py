@@ -8,10 +8,11 @@ import numpy as np
 from hpo.errors import ConfigError
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import LEAST, ModelSearcher, require_module
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.candidate_points import CandidatePoints
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.quantile_regression import LEVELS, Quantiles, fit
 from hpo.surrogate.single_thread import one_thread
 from hpo.surrogate.targets import make_finite, penalise_infeasible, winsorise
@@ -42,7 +43,7 @@ class CQRSearcher(ModelSearcher):
         ConfigError: scikit-learn is not installed, or an argument is out of range.
     """
 
-    takes_priors = False
+    capabilities = SearcherCapabilities(priors=False)
     libraries = ("scikit-learn",)
 
     def __init__(

@@ -11,6 +11,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness, canonical
 from hpo.searchers.base import Searcher
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.space.domains import Domain
 from hpo.space.search_space import SearchSpace
 
@@ -35,6 +36,8 @@ class EvolutionSearcher(Searcher):
     Raises:
         ConfigError: An argument is out of range.
     """
+
+    capabilities = SearcherCapabilities(violations="ranked")
 
     def __init__(
         self,

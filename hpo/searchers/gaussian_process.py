@@ -9,14 +9,15 @@ from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats, Integers
 from hpo.surrogate.candidates import draw, is_within
 from hpo.surrogate.constraint_models import ConstraintModels
-from hpo.surrogate.cost import EventClock, ReportedCosts, predict_log_cost
+from hpo.surrogate.cost import EventClock, ReportedCosts, UnsmoothedCosts, predict_log_cost
 from hpo.surrogate.earlier_data import EarlierData
 from hpo.surrogate.joint_gp import JointGP
-from hpo.surrogate.kernel import Floats, Integers
 from hpo.surrogate.prior_density import PriorDensity
 from hpo.surrogate.scalarisation import ProposalObjective, SingleLoss
 from hpo.surrogate.warm_start_gp import WarmStartGP
@@ -65,8 +66,7 @@ class GaussianProcessSearcher(ModelSearcher):
         ConfigError: An argument is out of range.
     """
 
-    learns_from_warm_start = True
-    takes_box = True
+    capabilities = SearcherCapabilities(violations="modelled", box=True, earlier_results=True)
 
     def __init__(
         self,
@@ -160,3 +160,17 @@ class GaussianProcessSearcher(ModelSearcher):
             return True
         best = self.history.rows(ranked[: len(ranked) // 3])
         return float(np.exp(self._beliefs.log_density(best)).mean()) >= 1.0
+
+
+class TimedSearcher(GaussianProcessSearcher):
+    """GaussianProcessSearcher with unsmoothed costs; if no costs are reported, both propose the same.
+
+    Args:
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        **options: Arguments of `GaussianProcessSearcher`.
+    """
+
+    def __init__(self, space: SearchSpace, randomness: Randomness, **options: Any) -> None:
+        super().__init__(space, randomness, **options)
+        self._named = UnsmoothedCosts()

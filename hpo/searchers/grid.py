@@ -10,6 +10,7 @@ from hpo.errors import ConfigError
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.space.search_space import SearchSpace
 
 
@@ -28,7 +29,7 @@ class GridSearcher(Searcher):
         ConfigError: `num_samples` is not positive.
     """
 
-    takes_objectives = True
+    capabilities = SearcherCapabilities(violations="grid", objectives=True)
     shared_random = 0  # random points would not lie on the grid
 
     def __init__(

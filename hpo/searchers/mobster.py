@@ -9,14 +9,15 @@ import numpy as np
 
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.acquisition import log_expected_improvement
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.fidelity_weights import ranking_weights
 from hpo.surrogate.independent_gp import IndependentModel, ResourceModel
 from hpo.surrogate.joint_gp import JointGP
-from hpo.surrogate.kernel import Floats
 
 FANTASIES = 20
 """Number of joint posterior samples of pending results over which the expected improvement is averaged."""
@@ -42,7 +43,7 @@ class ExpectedImprovementSearcher(ModelSearcher):
         **options: Arguments of `ModelSearcher`.
     """
 
-    takes_priors = False
+    capabilities = SearcherCapabilities(priors=False)
 
     def __init__(
         self,

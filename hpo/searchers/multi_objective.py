@@ -7,10 +7,11 @@ from hpo.events.objective import Aim
 from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.earlier_data import EarlierData
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.scalarisation import (
     ChebyshevScalarisation,
     ObjectiveModel,
@@ -30,8 +31,7 @@ class MultiObjectiveSearcher(GaussianProcessSearcher):
         **options: Arguments of `GaussianProcessSearcher`.
     """
 
-    takes_objectives = True
-    learns_from_warm_start = False
+    capabilities = SearcherCapabilities(violations="modelled", objectives=True, box=True)
 
     def __init__(self, space: SearchSpace, randomness: Randomness, *, aims: Sequence[Aim] = (), **options: Any) -> None:
         super().__init__(space, randomness, **options)

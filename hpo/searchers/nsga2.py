@@ -14,6 +14,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.pareto import crowding, dominates, front_ranks
 
@@ -37,7 +38,7 @@ class NSGA2Searcher(Searcher):
         ConfigError: An argument is out of range.
     """
 
-    takes_objectives = True
+    capabilities = SearcherCapabilities(violations="no parents", objectives=True)
 
     def __init__(
         self,

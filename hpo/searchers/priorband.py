@@ -14,6 +14,7 @@ from hpo.errors import ConfigError
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness, canonical
 from hpo.searchers.base import Searcher
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.space.priors import AnyPrior, log_density, make_prior
 from hpo.space.search_space import SearchSpace
 
@@ -46,6 +47,8 @@ class PriorBandSearcher(Searcher):
     Raises:
         ConfigError: An argument is missing or out of range.
     """
+
+    capabilities = SearcherCapabilities(violations="no incumbents")
 
     def __init__(
         self,

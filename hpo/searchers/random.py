@@ -2,13 +2,13 @@
 
 from hpo.events.types import Configuration
 from hpo.searchers.base import Searcher
+from hpo.searchers.capabilities import SearcherCapabilities
 
 
 class RandomSearcher(Searcher):
     """Random search: draws each hyperparameter from its prior, or uniformly on its scale if it has none."""
 
-    takes_objectives = True
-    takes_box = True
+    capabilities = SearcherCapabilities(violations="random", objectives=True, box=True)
 
     def _next(self) -> Configuration | None:
         return self.draw_new("initial", prior=True)

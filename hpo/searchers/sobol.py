@@ -7,6 +7,7 @@ from typing import Any
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.space.search_space import SearchSpace
 
 BLOCK = 64
@@ -15,7 +16,7 @@ BLOCK = 64
 class SobolSearcher(Searcher):
     """Quasi-random search along a Sobol' sequence that is scrambled by the seed; known configurations are skipped."""
 
-    takes_objectives = True
+    capabilities = SearcherCapabilities(violations="Sobol' points", objectives=True)
 
     def __init__(
         self,

@@ -11,11 +11,11 @@ import numpy as np
 from hpo.errors import ConfigError
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.searchers.capabilities import SearcherCapabilities
 from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.conditional_activity import Flags
+from hpo.surrogate.arrays import Flags, Floats, Integers
 from hpo.surrogate.earlier_data import EarlierData, agreement
-from hpo.surrogate.kernel import Floats, Integers
 from hpo.surrogate.parzen import DensityEstimator, Mixture, Observations, age_weights
 from hpo.surrogate.training_data import GrowingArray
 from hpo.surrogate.warm_start_gp import ENOUGH, MOST_JUDGED
@@ -113,7 +113,7 @@ class TPESearcher(DensitySearcher):
         ConfigError: An argument is out of range.
     """
 
-    learns_from_warm_start = True
+    capabilities = SearcherCapabilities(violations="split", earlier_results=True)
 
     def __init__(
         self,

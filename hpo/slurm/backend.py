@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from hpo.backends.base import BackendCapabilities
 from hpo.backends.jobs.backend import JobBackend, Platform
 from hpo.backends.jobs.folder_place import FolderPlace
 from hpo.backends.jobs.object_names import ObjectNames
@@ -34,9 +35,8 @@ SCRIPT = "worker.sh"
 class SlurmBackend(JobBackend):
     """A backend that runs attempts in Slurm jobs. All nodes must share the file system of the experiment's directory."""
 
-    start_up_seconds = 0.0
     options = OPTIONS
-    reads_code = True
+    capabilities = BackendCapabilities(trials_beside_it=False, reads_code=True)
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:

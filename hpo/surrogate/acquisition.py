@@ -1,10 +1,15 @@
-"""Log expected improvement and its derivatives, accurate even where the expected improvement itself underflows."""
+"""Log expected improvement with its derivatives, and the maximisation of an acquisition function along its gradient.
+
+The logarithm is accurate even where the expected improvement itself underflows.
+"""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from hpo.surrogate.encoding import Floats
+from hpo.surrogate.arrays import Floats
+from hpo.surrogate.candidate_points import CandidatePoints
 
 _FAR = -1e3
 """Standardised improvement z below which the logarithm of the expected one is an asymptotic expansion, exact to 1e-11."""
@@ -54,3 +59,39 @@ def log_h(z: Floats) -> Floats:
     if high > _SURE:
         result = np.where(z > _SURE, np.log(np.maximum(z, _SURE)), result)
     return result
+
+
+DIGITS = 6
+"""Number of decimals to which optimised coordinates are rounded.
+
+Linear algebra libraries differ in the order of summation; rounding keeps that from changing decisions.
+"""
+
+
+def climb(
+    pool: CandidatePoints, starts: Floats, score: Callable[[Floats], tuple[Floats, Floats]], *, iterations: int
+) -> Floats:
+    """Maximise a score from several starting points with one run of L-BFGS-B; return points of the same shape.
+
+    Args:
+        pool: Points of the search space.
+        starts: Starting points, shape (n, d).
+        score: Function from encoded configurations to values (higher is better), shape (n,), and to their gradient.
+        iterations: Maximum number of iterations.
+    """
+    from scipy.optimize import fmin_l_bfgs_b
+
+    columns = pool.smooth
+    if not columns or not len(starts):
+        return starts
+    points = starts.copy()
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        points[:, columns] = flat.reshape(len(points), len(columns))
+        values, by_columns = score(pool.encode(points))
+        return -float(values.sum()), -pool.by_points(points, by_columns).ravel()
+
+    begin = starts[:, columns].ravel()
+    end, _, _ = fmin_l_bfgs_b(loss, begin, bounds=[(0.0, 1.0)] * len(begin), maxiter=iterations, factr=1e4, pgtol=1e-8)
+    points[:, columns] = np.round(np.asarray(end), DIGITS).reshape(len(points), len(columns))
+    return points

@@ -11,10 +11,10 @@ import numpy as np
 from hpo.events.types import Configuration
 from hpo.space.domains import Choice, Domain
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Flags, Floats, Integers
 from hpo.surrogate.candidates import DECAY, LEVELS, RATE
-from hpo.surrogate.conditional_activity import ConditionalActivity, Flags
+from hpo.surrogate.conditional_activity import ConditionalActivity
 from hpo.surrogate.encoding import ANGLE, columns_of
-from hpo.surrogate.kernel import Floats, Integers
 
 FINE = 4096
 """Number of values above which a finite domain is treated as continuous until the proposal is chosen."""

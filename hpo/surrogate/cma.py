@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo.surrogate.kernel import Floats
+from hpo.surrogate.arrays import Floats
 
 LEAST = 1e-14
 """Lower limit of eigenvalues, which negative weights and rounding can bring below 0."""

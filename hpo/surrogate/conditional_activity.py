@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hpo.space.conditions import Condition
 from hpo.space.domains import Domain
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.kernel import Floats
-
-Flags = NDArray[np.bool_]
+from hpo.surrogate.arrays import Flags, Floats
 
 
 class ConditionalActivity:

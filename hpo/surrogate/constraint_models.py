@@ -13,10 +13,10 @@ import numpy as np
 
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.gp_fit import factorise
 from hpo.surrogate.joint_gp import JointGP
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.targets import align, make_finite
 from hpo.surrogate.training_data import GrowingArray, TrainingData
 

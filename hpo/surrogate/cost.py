@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from hpo.surrogate.encoding import Floats
+from hpo.surrogate.arrays import Floats
 
 RIDGE = 0.5
 LEAST = 4

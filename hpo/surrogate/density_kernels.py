@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from hpo.space.domains import Choice, Domain, Float, Integer
+from hpo.surrogate.arrays import Floats, Integers
 from hpo.surrogate.candidate_points import FINE
-from hpo.surrogate.kernel import Floats, Integers
 
 ROOT2PI = math.sqrt(2 * math.pi)
 

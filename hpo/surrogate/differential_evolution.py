@@ -6,8 +6,8 @@ import numpy as np
 
 from hpo.events.types import Configuration
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.candidate_points import CandidatePoints
-from hpo.surrogate.kernel import Floats
 
 TRIES = 50
 """Number of children that may be known configurations before none is returned; the second half of them is random."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpo.events.types import Configuration
-from hpo.surrogate.targets import Floats, Integers, align_losses, mean_ranks
+from hpo.surrogate.arrays import Floats, Integers
+from hpo.surrogate.targets import align_losses, mean_ranks
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hpo.events.types import Configuration
 from hpo.space.domains import Choice, Domain
 from hpo.space.search_space import SearchSpace
-
-Floats = NDArray[np.float64]
+from hpo.surrogate.arrays import Floats
 
 ANGLE = math.pi / 3
 """Angle between the ends of a conditional numeric hyperparameter on the unit circle, at which their distance is 1."""

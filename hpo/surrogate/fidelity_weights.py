@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.gp_fit import factorise
 from hpo.surrogate.independent_gp import ResourceModel
-from hpo.surrogate.kernel import Floats, Inputs
+from hpo.surrogate.kernel import Inputs
 from hpo.surrogate.posterior import Posterior
 
 SAMPLES = 50

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
+from hpo.surrogate.arrays import Floats, Integers
+from hpo.surrogate.kernel import Inputs, Kernel
 
 JITTERS = (0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 """Values added to the diagonal of a covariance matrix, tried in this order until its factorisation succeeds."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpo.randomness import Randomness
+from hpo.surrogate.arrays import Floats, Integers
 from hpo.surrogate.gp_fit import Layout
 from hpo.surrogate.joint_gp import ModelData
-from hpo.surrogate.kernel import Floats, Inputs, Integers
+from hpo.surrogate.kernel import Inputs
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.training_data import TrainingData
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from hpo.randomness import Randomness
+from hpo.surrogate.arrays import Floats, Integers
 from hpo.surrogate.gp_fit import Layout, fit_hyperparameters
-from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
+from hpo.surrogate.kernel import Inputs, Kernel
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.targets import penalise_infeasible, to_targets, to_values
 from hpo.surrogate.training_data import TrainingData

@@ -11,10 +11,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
+from hpo.surrogate.arrays import Floats, Integers
 
 ROOT5 = math.sqrt(5.0)
 

@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
-Truths = NDArray[np.bool_]
+from hpo.surrogate.arrays import Flags, Floats, Integers
 
 
-def dominates(losses: Floats, violations: Floats, others: Floats, other_violations: Floats) -> Truths:
+def dominates(losses: Floats, violations: Floats, others: Floats, other_violations: Floats) -> Flags:
     """Return whether each of n results dominates each of k others, shape (n, k).
 
     Args:
@@ -30,7 +28,7 @@ def dominates(losses: Floats, violations: Floats, others: Floats, other_violatio
         other_violations: Constraint violations of the other results, shape (k,).
     """
     one, other = _columns(losses, violations), _columns(others, other_violations)
-    found: Truths = _as_good(one, other) & ~_as_good(other, one).T
+    found: Flags = _as_good(one, other) & ~_as_good(other, one).T
     return found
 
 
@@ -39,7 +37,7 @@ def _columns(losses: Floats, violations: Floats) -> list[NDArray[Any]]:
     return [np.where(np.isfinite(losses).all(axis=1), violations, math.inf), *losses.T]
 
 
-def _as_good(one: Sequence[NDArray[Any]], other: Sequence[NDArray[Any]]) -> Truths:
+def _as_good(one: Sequence[NDArray[Any]], other: Sequence[NDArray[Any]]) -> Flags:
     """Return whether each result of `one` is at least as good as each of `other`, shape (n, k)."""
     (here, *losses), (there, *others) = one, other
     found = np.ones((len(here), len(there)), dtype=np.bool_)

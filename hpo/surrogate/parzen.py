@@ -17,8 +17,8 @@ import numpy as np
 from hpo.space.domains import Choice
 from hpo.space.priors import ChoicePrior
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Flags, Floats, Integers
 from hpo.surrogate.candidate_points import CandidatePoints
-from hpo.surrogate.conditional_activity import Flags
 from hpo.surrogate.density_kernels import (
     ChoiceKernels,
     Kernels,
@@ -30,7 +30,6 @@ from hpo.surrogate.density_kernels import (
     smoothed_masses,
     value_borders,
 )
-from hpo.surrogate.kernel import Floats, Integers
 
 RECENT = 25
 """Number of latest observations that have full weight; older ones have less the older they are."""

@@ -10,10 +10,10 @@ import numpy as np
 
 from hpo.events.types import Configuration
 from hpo.randomness import Randomness
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.earlier_data import earlier_targets
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.joint_gp import JointGP
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.scalarisation import SingleLoss
 from hpo.surrogate.training_data import TrainingData
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hpo.surrogate.arrays import Floats, Integers
 from hpo.surrogate.gp_fit import factorise
-from hpo.surrogate.kernel import ROOT5, Floats, Inputs, Integers, Kernel
+from hpo.surrogate.kernel import ROOT5, Inputs, Kernel
 
 
 class Posterior:

@@ -8,7 +8,8 @@ import numpy as np
 from hpo.space.domains import Choice, Domain
 from hpo.space.priors import LEAST, ChoicePrior, Prior
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.encoding import ANGLE, Encoding, Floats
+from hpo.surrogate.arrays import Floats
+from hpo.surrogate.encoding import ANGLE, Encoding
 
 
 class PriorDensity:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hpo.surrogate.kernel import Floats, Integers
+from hpo.surrogate.arrays import Floats, Integers
 
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """The quantile levels that are modelled, symmetric about the median."""

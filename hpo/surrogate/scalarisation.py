@@ -13,11 +13,11 @@ import numpy as np
 
 from hpo.events.objective import Aim
 from hpo.randomness import Randomness
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.gp_fit import factorise
 from hpo.surrogate.hypervolume import front_of
 from hpo.surrogate.joint_gp import JointGP
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.targets import to_targets
 from hpo.surrogate.training_data import TrainingData
 

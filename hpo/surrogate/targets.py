@@ -3,10 +3,8 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
+from hpo.surrogate.arrays import Floats, Integers
 
 SKEWED = 10.0
 """Ratio of the 90 % to the 10 % quantile above which positive losses are modelled on a log scale.

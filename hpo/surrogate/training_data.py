@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from hpo.events.types import Configuration
 from hpo.randomness import canonical
+from hpo.surrogate.arrays import Floats, Integers
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.kernel import Floats, Inputs, Integers
+from hpo.surrogate.kernel import Inputs
 
 
 class GrowingArray:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hpo.randomness import Randomness
+from hpo.surrogate.arrays import Floats, Integers
 from hpo.surrogate.earlier_data import EarlierData, agreement, earlier_targets
 from hpo.surrogate.joint_gp import JointGP
-from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
+from hpo.surrogate.kernel import Inputs, Kernel
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.training_data import TrainingData
 

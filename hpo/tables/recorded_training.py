@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from hpo.surrogate.arrays import Floats
 
-Curve = NDArray[np.float64]
 """One value for each unit of resource."""
 
 
@@ -18,9 +16,9 @@ class RecordedTraining(NamedTuple):
 
     final: dict[str, float]
     """Every metric at the end of the training."""
-    curves: Mapping[str, Curve]
+    curves: Mapping[str, Floats]
     """Curves of the metrics that are not constant."""
-    seconds: Curve
+    seconds: Floats
     """Training seconds elapsed after each unit of resource."""
 
     def report(self, resource: int) -> dict[str, float]:

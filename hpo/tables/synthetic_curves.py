@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.arrays import Floats
 
 _FEATURES = 64
 
@@ -39,7 +40,7 @@ def target_correlation(resource: int, max_resource: int, first: float = 0.3) -> 
     return 1.0 - (1.0 - first) * math.pow(left, 1.2)
 
 
-def smooth_function(points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+def smooth_function(points: Floats, rng: np.random.Generator) -> Floats:
     """Return (N,) values of a smooth random function at (N, d) points, standardised; by random Fourier features."""
     dimensions = points.shape[1]
     waves = rng.normal(size=(dimensions, _FEATURES)) * 2.5 / math.sqrt(dimensions)
@@ -66,7 +67,7 @@ class Curves:
         name: str,
         space: SearchSpace,
         hyperparameters: Mapping[str, NDArray[Any]],
-        final: NDArray[np.float64],
+        final: Floats,
         mode: str,
         max_resource: int,
     ) -> None:
@@ -92,10 +93,10 @@ class Curves:
     def _scale(self, values: Any) -> Any:
         return np.log(values) if self._log else self._sign * values
 
-    def _smooth(self, points: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
+    def _smooth(self, points: Floats, kind: str) -> Floats:
         return smooth_function(points, self._randomness.stream(f"curves/{self._name}/{kind}"))
 
-    def of_replicate(self, replicate: int) -> NDArray[np.float64]:
+    def of_replicate(self, replicate: int) -> Floats:
         """Return the (N, R) curves of all configurations in one of the recorded trainings, which end in its final values."""
         from scipy.special import log_ndtr
 

@@ -19,10 +19,10 @@ import itertools
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
+from hpo.surrogate.arrays import Floats
 from hpo.tables.synthetic_curves import smooth_function, target_correlation
 from hpo.tables.table import Table
 
@@ -71,9 +71,7 @@ def generate(name: str) -> Table:
     return Table(about, {f"x{i}": indices[:, i] for i in range(_DIMENSIONS)}, {"loss": losses}, seconds)
 
 
-def _losses(
-    family: str, final: NDArray[np.float64], region: NDArray[np.float64], randomness: Randomness, replicate: int
-) -> NDArray[np.float64]:
+def _losses(family: str, final: Floats, region: Floats, randomness: Randomness, replicate: int) -> Floats:
     """Return the (N, R) losses of one training of every configuration."""
     resources = np.arange(1.0, _EPOCHS + 1)
     end = _EPOCHS**-0.5

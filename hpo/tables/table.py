@@ -33,11 +33,10 @@ from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
 from hpo.store.atomic_files import write_atomically
+from hpo.surrogate.arrays import Flags, Floats
 from hpo.surrogate.hypervolume import front_of
 from hpo.tables.recorded_training import RecordedTraining
 from hpo.tables.synthetic_curves import Curves
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,10 @@ class Table:
 
     about: Mapping[str, Any]
     hyperparameters: Mapping[str, NDArray[Any]]
-    metrics: Mapping[str, Array]
-    seconds: Array
+    metrics: Mapping[str, Floats]
+    seconds: Floats
     name: str = field(init=False)
-    _synthesised: dict[int, Array] = field(init=False, default_factory=dict)
+    _synthesised: dict[int, Floats] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", str(self.about["name"]))
@@ -207,7 +206,7 @@ class Table:
         return len(self.seconds[0, 0]) != self.max_resource
 
     @cached_property
-    def _shares(self) -> Array:
+    def _shares(self) -> Floats:
         return np.arange(1, self.max_resource + 1) / self.max_resource
 
     @cached_property
@@ -216,9 +215,9 @@ class Table:
         final = self.metrics[self.about["metric"]][:, :, -1]
         return Curves(self.name, self.space, self.hyperparameters, final, self.about["mode"], self.max_resource)
 
-    def means(self, metric: str) -> Array:
+    def means(self, metric: str) -> Floats:
         """Return the final value of a metric for each configuration, averaged over its trainings, shape (N,)."""
-        mean: Array = self.metrics[metric][:, :, -1].mean(axis=1)
+        mean: Floats = self.metrics[metric][:, :, -1].mean(axis=1)
         return mean
 
     @cached_property
@@ -246,7 +245,7 @@ class Table:
         found: list[list[float]] = sorted(values[front_of(losses)].tolist())
         return found
 
-    def _met(self, constraints: Sequence[Constraint]) -> NDArray[np.bool_]:
+    def _met(self, constraints: Sequence[Constraint]) -> Flags:
         """Return which configurations satisfy the constraints by their means, shape (N,)."""
         met = np.ones(len(self.seconds), dtype=bool)
         for constraint in constraints:
@@ -264,7 +263,7 @@ class Table:
         write_atomically(path.with_name(f"{path.name}.yaml"), about)
 
 
-def _shortened(values: Array) -> NDArray[Any]:
+def _shortened(values: Floats) -> NDArray[Any]:
     """Convert an array to single precision if that is lossless, which makes compressed files much smaller."""
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)

@@ -172,7 +172,7 @@ class CheckpointBudget:
             self.journal.note(text, trial_id, level=logging.INFO)  # the user asked for it: no warning on the terminal
             self.forget(trial_id)
         needed = sum(size for trial_id, size in kept.items() if trial_id not in removed)
-        if self.copies.scheduler.copies and needed > limit_here and not self._warned:
+        if self.copies.in_use and needed > limit_here and not self._warned:
             self._warned = True
             self.journal.note(
                 f"what members of the population have saved, and the copies that others may resume from, need "

@@ -34,9 +34,14 @@ class Copies:
     sizes: dict[tuple[int, int], int] = field(default_factory=dict)
     """Bytes of each copy, by trial and resource."""
 
+    @property
+    def in_use(self) -> bool:
+        """Whether trials may start from copies at all."""
+        return self.scheduler.capabilities.copies
+
     def survey(self) -> None:
         """Find the copies that earlier sessions made, at the start of a session."""
-        if self.scheduler.copies:
+        if self.in_use:
             self.sizes = dict(self.backend.kept_checkpoints())
             self.prune()
 
@@ -54,7 +59,7 @@ class Copies:
     def needs(self, state: TrialState) -> bool:
         """Whether deleting this trial's checkpoint would keep a trial from starting or resuming correctly."""
         mine = state.trial.id, state.resource
-        return self.scheduler.copies and (state.status == Status.PAUSED or mine in self.scheduler.sources)
+        return self.in_use and (state.status == Status.PAUSED or mine in self.scheduler.sources)
 
     def give(self, start: Start, trial_id: int) -> None:
         """Give a new trial a copy of the checkpoint that its source had saved.

@@ -121,8 +121,7 @@ class Tuner:
         try:
             self.journal.emit(Kind.OPENED, body=dict(opened or {}))
             self.scheduler.on_budget(max_cost=self.budget.max_cost)
-            self.trials.take_over()
-            self.trials.failed = self.state.failed_trials() if self.retry else []
+            self.trials.take_over(retry=self.retry)
             self._step(())
             self.scheduler.prepare()
             while not self._over():
@@ -135,13 +134,13 @@ class Tuner:
 
     def _step(self, happened: Sequence[BackendEvent | CommandSignal]) -> None:
         if self._interrupts:  # before the exits are looked at: who signals this process may have signalled the trials
-            if self.state.running and not self.trials.closing:
+            if self.state.running and not self.trials.endings.closing:
                 log.warning(
                     "interrupted: %d trial(s) have up to %g s to save and end; a second signal ends them at once",
                     len(self.state.running),
                     self.limits.grace,
                 )
-            self.trials.end_all()
+            self.trials.endings.end_all()
         for event in happened:
             if isinstance(event, CommandSignal):
                 self.commands.knock()
@@ -150,7 +149,7 @@ class Tuner:
         if self.inbox is not None:
             self.commands.take(self._moment, self._obey)
         if self.limits.timed:
-            self.trials.end_overdue()
+            self.trials.endings.end_overdue()
         self._check_session()
         self._fill()
         if not self.state.running and self._nothing_to_come():
@@ -159,7 +158,7 @@ class Tuner:
 
     def _nothing_to_come(self) -> bool:
         """Whether the experiment is complete, now that no trial runs."""
-        over = self.trials.closing or not (self._stalled or self.state.steering.held)
+        over = self.trials.endings.closing or not (self._stalled or self.state.steering.held)
         return over and not self._interrupts and self.trials.failure is None
 
     def _over(self) -> bool:
@@ -171,20 +170,20 @@ class Tuner:
     def _check_session(self) -> None:
         """End all trials if a budget is used up or the end was asked for."""
         if self._interrupts:
-            self.trials.end_all()
+            self.trials.endings.end_all()
             if self._interrupts > 1:
                 self.backend.kill()
-        elif not self.trials.closing:
+        elif not self.trials.endings.closing:
             by = self.state.steering.end
             self._spent = self.budget.spent(self.state, self._elapsed()) if by is None else f"ended on request by {by}"
             if self._spent is not None:
                 if self.trials.failed:
                     log.warning("%s, so that no failed trial is trained again; give more", self._spent)
-                self.trials.end_all()
+                self.trials.endings.end_all()
 
     def _fill(self) -> None:
         """Give free workers something to do."""
-        while not (self.trials.closing or self.state.steering.held) and len(self.state.running) < self._slots:
+        while not (self.trials.endings.closing or self.state.steering.held) and len(self.state.running) < self._slots:
             if (self.trials.waiting or self.trials.failed) and self.trials.refuse_code():
                 return
             if self.trials.waiting:
@@ -211,8 +210,8 @@ class Tuner:
             state=self.state,
             budget=self.budget,
             elapsed=self.elapsed,
-            closing=self.trials.closing or self._interrupts > 0,
-            condemned=self.trials.condemned,
+            closing=self.trials.endings.closing or self._interrupts > 0,
+            condemned=self.trials.endings.condemned,
             opened="" if self.inbox is None else self.inbox.opened,
         )
 
@@ -248,10 +247,10 @@ class Tuner:
         """Return the seconds until something has to be looked at; None if nothing has a deadline."""
         times = self.journal.next_call() if self.callbacks else []
         if self.limits.timed:
-            times += self.trials.time_left()
+            times += self.trials.endings.time_left()
         if self.inbox is not None:
             times += self.commands.next_look()
         left = self.budget.time_left(self._elapsed())
-        if left is not None and not self.trials.closing and not self._stalled:
+        if left is not None and not self.trials.endings.closing and not self._stalled:
             times.append(left)
         return min(times) if times else None

@@ -30,6 +30,26 @@ class _Heard:
     """Resource from which the attempt started, and the highest known resource that it repeated; None if it repeated none."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewReport:
+    """A report of a resource that the trial had not reached before."""
+
+    resource: int
+    outcome: ReportOutcome
+    line: int
+    """Number of reports of the attempt so far; 0 if the script names its resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownReport:
+    """A report of a resource that is known already, which does not count."""
+
+    started_over: bool
+    """Whether the attempt trains from where the trial's very first attempt began."""
+    disorder: str | None
+    """Text about a resource that the attempt itself reported out of order, such as `3 after 5`; None if it is in order."""
+
+
 @dataclass
 class Intake:
     """Reader of the reports of running attempts."""
@@ -37,8 +57,6 @@ class Intake:
     objective: Objective
     spending: Spending = field(default_factory=Spending)
     """Costs of the trials by their reports so far."""
-    disorder: str | None = None
-    """Text about the last known resource that was reported out of order, such as `3 after 5`; None if it was in order."""
     _heard: defaultdict[int, _Heard] = field(default_factory=lambda: defaultdict(_Heard))
     """Reports of each trial's current attempt."""
     _warned: set[tuple[int, int]] = field(default_factory=set)
@@ -51,8 +69,7 @@ class Intake:
         """Prepare for the reports of an attempt that an earlier session started, with a checkpoint of `restored` if any."""
         self.begin(trial_id, restored=lambda: restored)
 
-    def started_over(self, trial_id: int) -> bool:
-        """Whether the current attempt trains from where the trial's very first attempt began."""
+    def _started_over(self, trial_id: int) -> bool:
         repeated = self._heard[trial_id].repeated
         return repeated is not None and repeated[0] == 0
 
@@ -72,12 +89,8 @@ class Intake:
         at_end = resource == state.until and resource > state.resource + 1
         return at_end and state.position == 0 and heard.repeated is None and heard.restored() is None
 
-    def line(self, trial_id: int) -> int:
-        """Return the number of reports of the current attempt; 0 if the script names its resource."""
-        return self._heard[trial_id].lines or 0
-
-    def read(self, state: TrialState, metrics: Mapping[str, Any]) -> tuple[int, ReportOutcome] | None:
-        """Return the resource and the outcome of a report; None if that resource is known already.
+    def read(self, state: TrialState, metrics: Mapping[str, Any]) -> NewReport | KnownReport:
+        """Return the resource and the outcome of a report, or what is to be said of a resource that is known already.
 
         An attempt that starts over repeats reports of an earlier one. Reports whose resource does not grow are not used.
 
@@ -96,8 +109,7 @@ class Intake:
         if outcome.cost is not None:
             self._check_cost(state.trial.id, outcome.cost, news=resource > state.resource)
         if resource > state.resource:
-            return resource, outcome
-        self.disorder = f"{resource} after {last}" if resource <= last else None
+            return NewReport(resource, outcome, heard.lines or 0)
         if resource > last:
             begin, _ = heard.repeated or (self._base(state, resource), resource)
             heard.repeated = begin, resource
@@ -111,13 +123,13 @@ class Intake:
                 state.resource,
                 _brief(str(dict(metrics))),
             )
-        return None
+        return KnownReport(self._started_over(state.trial.id), f"{resource} after {last}" if resource <= last else None)
 
     def _check_cost(self, trial_id: int, cost: float, *, news: bool) -> None:
         """Raise ReportError if a trial reports a lower cost than before; a trial that started over counts from 0 again."""
         heard = self._heard[trial_id]
         before = heard.cost
-        if news and not self.started_over(trial_id):
+        if news and not self._started_over(trial_id):
             before = max(before, self.spending.of.get(trial_id, 0.0))
         if cost < before:
             raise ReportError(

@@ -10,7 +10,7 @@ from hpo.events.trial_state import TrialState
 from hpo.events.types import Garbage, Placed
 from hpo.schedulers.base import Scheduler
 from hpo.tuner.journal import Journal
-from hpo.tuner.report_reader import Intake
+from hpo.tuner.report_reader import KnownReport
 from hpo.tuner.trial_limits import Limits
 
 _SAVE = "let the script save into HPO_CHECKPOINT_DIR before each report, and load at its start"
@@ -25,14 +25,12 @@ class Remarks:
         state: Current state of the experiment.
         limits: Limits of trials.
         journal: Journal for the warnings.
-        intake: Reader of reports, which knows what was reported again.
     """
 
     scheduler: Scheduler
     state: ExperimentState
     limits: Limits
     journal: Journal
-    intake: Intake
     _quoted: dict[int, str] = field(default_factory=dict)
     """First line of each trial that was not a report."""
     _unread: Counter[int] = field(default_factory=Counter)
@@ -62,25 +60,26 @@ class Remarks:
         """Return the first line of a trial that was not a report; None if its current attempt has written none."""
         return self._quoted.get(trial_id) if self._unread.get(trial_id) else None
 
-    def counts(self, trial_id: int) -> dict[str, int]:
-        """Return the counts that are stored with the end of an attempt, and start counting for the next one."""
-        return {"unread": self._unread.pop(trial_id, 0), "again": self.intake.again(trial_id)}
+    def pop_unread(self, trial_id: int) -> int:
+        """Return the number of lines of an attempt that were not reports, and start counting for the next one."""
+        return self._unread.pop(trial_id, 0)
 
-    def on_known(self, state: TrialState, *, lost: bool = False) -> None:
+    def on_known(self, state: TrialState, report: KnownReport, *, lost: bool = False) -> None:
         """Warn once why a report is not counted: its attempt starts over, or reports in an order that cannot be used.
 
         Args:
             state: State of the trial.
+            report: The report, as it was read.
             lost: Whether the trial's checkpoint may have been lost; then the script is not blamed.
         """
-        if self.intake.disorder is None:
-            if not lost:
+        if report.disorder is None:
+            if report.started_over and not lost:
                 self._on_repeated(state)
         elif not self._said_disorder:
             self._said_disorder = True
             unit = self.state.objective.resource_attr
             text = (
-                f"trial {state.trial.id} reported {unit} {self.intake.disorder}: such reports are not counted, even if the "
+                f"trial {state.trial.id} reported {unit} {report.disorder}: such reports are not counted, even if the "
                 f"best value is among them; report each {unit} once, from 1 upwards"
             )
             self.journal.note(text, state.trial.id, state.attempt)
@@ -88,7 +87,7 @@ class Remarks:
     def _on_repeated(self, state: TrialState) -> None:
         """Warn once of the training that a trial repeats, unless a limit may have removed its checkpoint."""
         promoted = state.promoted
-        if not self.intake.started_over(state.trial.id) or not self._is_news(promoted):
+        if not self._is_news(promoted):
             return
         resource_attr, reached = self.state.objective.resource_attr, state.resource
         unit, target = resource_attr or "report", state.until or self.limits.max_resource

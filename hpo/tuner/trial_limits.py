@@ -1,4 +1,4 @@
-"""Limits of a trial, and the status that it has after an attempt has ended."""
+"""Limits of a trial, and the status that a trial has after an attempt has ended."""
 
 import signal
 from dataclasses import dataclass

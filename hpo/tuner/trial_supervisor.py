@@ -1,4 +1,4 @@
-"""Supervision of trials: starts attempts, takes in reports and exits, ends attempts. Late reports are dropped only here."""
+"""Supervision of trials: starts attempts, and takes in their reports and exits. Late reports are dropped only here."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,12 +25,12 @@ from hpo.schedulers.base import Scheduler
 from hpo.schedulers.replay import event_body, tell_end, tell_result, tell_stopped
 from hpo.tuner.checkpoint_budget import CheckpointBudget
 from hpo.tuner.checkpoint_copies import Copies
-from hpo.tuner.failure_limit import Failures
 from hpo.tuner.journal import Journal
-from hpo.tuner.report_reader import Intake
+from hpo.tuner.report_reader import Intake, KnownReport, NewReport
 from hpo.tuner.script_warnings import Remarks
-from hpo.tuner.time_limits import Overdue
+from hpo.tuner.stopping import Failures
 from hpo.tuner.trial_code import TrialCode
+from hpo.tuner.trial_endings import Endings
 from hpo.tuner.trial_limits import Limits
 
 
@@ -51,33 +51,21 @@ class Supervision:
     state: ExperimentState
     limits: Limits
     journal: Journal
-    closing: bool = False
-    """Whether all trials are being ended."""
     failure: ExperimentError | None = None
     """The reason why the experiment cannot continue; None if it can."""
     waiting: list[TrialState] = field(default_factory=list)
     """Interrupted trials that resume when a worker is free."""
     failed: list[TrialState] = field(default_factory=list)
     """Failed trials that are trained again when a worker is free."""
-    condemned: dict[int, tuple[Status, str]] = field(default_factory=dict)
-    """Trials that are being ended because something is wrong with them, with the status and the reason."""
 
     def __post_init__(self) -> None:
         self._intake = Intake(self.state.objective, self.state.spending)
-        self._overdue = Overdue(self.limits, self.backend, self.journal.elapsed)
-        self._remarks = Remarks(
-            scheduler=self.scheduler, state=self.state, limits=self.limits, journal=self.journal, intake=self._intake
-        )
+        self.endings = Endings(self.state, self.backend, self.limits, self.journal)
+        self._remarks = Remarks(self.scheduler, self.state, self.limits, self.journal)
         self.code = TrialCode(self.backend, self.state, self.limits, self.journal)
         self._failures = Failures(self.state, self.limits)
         self._copies = Copies(self.scheduler, self.state, self.backend, self.journal)
-        self._checkpoints = CheckpointBudget(
-            limits=self.limits,
-            state=self.state,
-            journal=self.journal,
-            backend=self.backend,
-            copies=self._copies,
-        )
+        self._checkpoints = CheckpointBudget(self.limits, self.state, self.journal, self.backend, self._copies)
 
     def carry_out(self, suggestion: Suggestion, new_trials: bool) -> None:
         """Start or resume the trial that the scheduler suggests."""
@@ -116,7 +104,7 @@ class Supervision:
         self.carry_out(start, new_trials=True)
 
     def _begin(self, state: TrialState) -> None:
-        self._overdue.begin(state.trial.id)
+        self.endings.begin(state.trial.id)
         counted = self.state.objective.resource_attr is None
         if state.attempt > 0 and counted:
             # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
@@ -128,8 +116,12 @@ class Supervision:
             self._intake.begin(state.trial.id)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
-    def take_over(self) -> None:
-        """Adopt or end the attempts of an earlier session; interrupted trials will resume before new ones start."""
+    def take_over(self, *, retry: bool) -> None:
+        """Adopt or end the attempts of an earlier session; interrupted trials will resume before new ones start.
+
+        Args:
+            retry: Whether failed trials are trained again after these.
+        """
         self._checkpoints.survey()
         for state in list(self.state.running.values()):
             if self.backend.adopt(state.trial, state.attempt, state.until, state.position):
@@ -141,6 +133,7 @@ class Supervision:
                 self.handle(event)
             self._end(state, Exit(state.trial.id, state.attempt, None, lost=True))
         self.waiting = [state for state in self.state.trials.values() if state.status == Status.INTERRUPTED]
+        self.failed = self.state.failed_trials() if retry else []
 
     def handle(self, event: BackendEvent) -> None:
         """Take in one event of the backend."""
@@ -164,98 +157,92 @@ class Supervision:
         if state is None:
             return
         self.code.confirm(state.trial.id, state.attempt)
-        body: dict[str, Any] = {"metrics": dict(report.metrics), "position": report.position}
-        if self._is_ending(state):
-            self.journal.emit(Kind.DROPPED, state.trial.id, state.attempt, body=body)
+        if self.endings.is_decided(state):
+            self.journal.emit(Kind.DROPPED, state.trial.id, state.attempt, body=_stored(report))
             return
         try:
-            reading = self._intake.read(state, report.metrics)
+            found = self._intake.read(state, report.metrics)
         except ReportError as error:
             # The first report of an experiment that cannot be used means a wrong configuration, a later one a failing trial.
             if self.state.reports == 0:
                 self.fail(error.sentence)
             else:
-                self._condemn(state, Status.FAILED, str(error))
+                self.endings.condemn(state, Status.FAILED, str(error))
             return
-        if reading is None:
-            state.heard = self.journal.elapsed()
-            if state.trial.source is not None and self._intake.started_over(state.trial.id):
-                self.fail(self._remarks.ignored_copy(state))
-            self._remarks.on_known(state, lost=self.backend.lost_checkpoint(state.trial.id))
-            return
-        resource, outcome = reading
-        if state.promoted and self._intake.jumps(state, resource):
-            self._remarks.on_jump(state, resource, lost=self.backend.lost_checkpoint(state.trial.id))
+        if isinstance(found, KnownReport):
+            self._on_known(state, found)
+        else:
+            self._decide(state, report, found)
+
+    def _on_known(self, state: TrialState, known: KnownReport) -> None:
+        """Take in a report of a resource that is known already: it shows that the trial lives, and how it resumed."""
+        state.heard = self.journal.elapsed()
+        if state.trial.source is not None and known.started_over:
+            self.fail(self._remarks.ignored_copy(state))
+        self._remarks.on_known(state, known, lost=self.backend.lost_checkpoint(state.trial.id))
+
+    def _decide(self, state: TrialState, report: Report, new: NewReport) -> None:
+        """Ask the scheduler about a report, store the report with the decision, and act on it."""
+        if state.promoted and self._intake.jumps(state, new.resource):
+            self._remarks.on_jump(state, new.resource, lost=self.backend.lost_checkpoint(state.trial.id))
         self._failures.on_report()
         elapsed = self.journal.elapsed()
-        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome, elapsed=elapsed)
-        body["decision"] = str(decision)
+        decision = tell_result(self.scheduler, self.state, state.trial, new.resource, new.outcome, elapsed=elapsed)
+        body = {**_stored(report), "decision": str(decision)}
         if self.state.objective.resource_attr is None:
-            body["line"] = self._intake.line(state.trial.id)
+            body["line"] = new.line
         if self.journal.callbacks and (extra := self.journal.extra_results(state.trial, report.metrics)):
             body["extra"] = extra
-        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body, outcome, elapsed)
+        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, new.resource, body, new.outcome, elapsed)
         if decision != Decision.CONTINUE:
             # A script that was told where to end is given time to end by itself and to write what it wants to write.
-            patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0
+            patience = self.limits.grace if self.limits.ends_there(state, new.resource) else 0.0
             self.journal.act(self.backend.stop, state.trial.id, patience)
 
     def _on_exit(self, event: Exit) -> None:
         state = self._current(event)
-        if state is not None and self._end(state, event) == Status.INTERRUPTED and not self.closing:
+        if state is not None and self._end(state, event) == Status.INTERRUPTED and not self.endings.closing:
             self.waiting.append(state)
             self.fail(self._failures.on_loss(event.error))
 
     def _end(self, state: TrialState, event: Exit) -> Status:
         """Store the end of an attempt, and return the new status of its trial."""
         self.code.confirm(state.trial.id, state.attempt)
-        status, error = self._status_after(state, event)
+        status, error = self.endings.status_after(state, event, self._remarks.unread(state.trial.id))
         tell_end(self.scheduler, state.trial, status)
-        body: dict[str, Any] = {"status": str(status), "exit_code": event.exit_code, "signal": event.signal}
-        body["usage"] = dict(event.usage)
-        oom = event.out_of_memory and status == Status.FAILED
-        told: dict[str, Any] = {"error": error, "where": event.where, "out_of_memory": oom, "by": state.stopped_by}
-        told |= self._remarks.counts(state.trial.id)
-        body |= {key: value for key, value in told.items() if value}
-        if state.then is not None and not self.closing:
+        told = {
+            "error": error,
+            "where": event.where,
+            "out_of_memory": event.out_of_memory and status == Status.FAILED,
+            "by": state.stopped_by,
+            "unread": self._remarks.pop_unread(state.trial.id),
+            "again": self._intake.again(state.trial.id),
+        }
+        body: dict[str, Any] = {
+            "status": str(status),
+            "exit_code": event.exit_code,
+            "signal": event.signal,
+            "usage": dict(event.usage),
+            **{key: value for key, value in told.items() if value},
+        }
+        if state.then is not None and not self.endings.closing:
             body |= self.code.start(state.trial.id)
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
             self.fail(self._failures.on_failure(status, event, error))
-        elif status == Status.PAUSED and self.scheduler.copies and not self.backend.has_checkpoint(state.trial.id):
+        elif (
+            status == Status.PAUSED
+            and self.scheduler.capabilities.copies
+            and not self.backend.has_checkpoint(state.trial.id)
+        ):
             self.fail(self._remarks.nothing_to_copy(state))
         self._checkpoints.attempt_ended(state.trial.id, status)
         if state.status == Status.RUNNING:  # it was resumed while its processes were still ending
-            if not self.closing and not self.refuse_code():
+            if not self.endings.closing and not self.refuse_code():
                 self._begin(state)
             else:
                 self._end(state, Exit(state.trial.id, state.attempt, None, lost=True))
         return status
-
-    def _status_after(self, state: TrialState, event: Exit) -> tuple[Status, str | None]:
-        if state.stopped_by is not None or state.ending is not None:
-            return (self.limits.decided_status(state) if state.stopped_by is None else Status.STOPPED), None
-        if state.trial.id in self.condemned:
-            return self.condemned.pop(state.trial.id)
-        return self.limits.status_after(state, event, self.closing, self._remarks.unread(state.trial.id))
-
-    def end_overdue(self) -> None:
-        """End trials that have exceeded a time limit."""
-        for state, reason in self._overdue.found(self._limited()):
-            self._condemn(state, Status.TIMEOUT, reason)
-
-    def time_left(self) -> list[float]:
-        """Return the seconds until the time limits of running trials."""
-        return self._overdue.time_left(self._limited())
-
-    def _limited(self) -> list[TrialState]:
-        """Return the running trials whose time limits count: those that are being ended are in their grace period."""
-        running = () if self.closing else self.state.running.values()
-        return [state for state in running if not self._is_ending(state)]
-
-    def _is_ending(self, state: TrialState) -> bool:
-        """Whether the end of the trial's attempt is decided."""
-        return state.ending is not None or state.stopped_by is not None or state.trial.id in self.condemned
 
     def stop_on_request(self, trial_id: int) -> None:
         """Stop a trial for good after a command to do so was stored."""
@@ -264,33 +251,25 @@ class Supervision:
         if state.status != Status.RUNNING:
             self.waiting = [other for other in self.waiting if other is not state]
             self._checkpoints.trial_over(trial_id)
-        elif not self.closing and state.ending is None:
+        elif not self.endings.closing and state.ending is None:
             self.journal.act(self.backend.stop, trial_id)
-
-    def _condemn(self, state: TrialState, status: Status, reason: str) -> None:
-        """End a trial because something is wrong with it, with the status that it will have."""
-        if state.trial.id not in self.condemned:
-            self.condemned[state.trial.id] = status, reason
-            self.journal.act(self.backend.stop, state.trial.id)
-
-    def end_all(self) -> None:
-        """End all running trials, once."""
-        if not self.closing:
-            self.closing = True
-            for trial_id in self.state.running:
-                self.journal.act(self.backend.stop, trial_id)
 
     def refuse_code(self) -> bool:
         """End the experiment if its code has changed and the configuration forbids that; return whether nothing may start."""
         self.fail(self.code.refusal())
-        return self.closing
+        return self.endings.closing
 
     def fail(self, reason: str | None) -> None:
         """End the experiment for a reason; None does nothing."""
         if reason is not None and self.failure is None:
             self.failure = ExperimentError(reason)
-            self.end_all()
+            self.endings.end_all()
 
     def forget_paused_checkpoints(self) -> None:
         """Let checkpoints be removed when the experiment is complete and nothing is resumed any more."""
         self._checkpoints.all_over()
+
+
+def _stored(report: Report) -> dict[str, Any]:
+    """Return the fields of a report that are stored with each event about it."""
+    return {"metrics": dict(report.metrics), "position": report.position}

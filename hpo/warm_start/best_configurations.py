@@ -1,10 +1,13 @@
-"""The best configurations of earlier experiments, which a new experiment evaluates first."""
+"""The best configurations of earlier experiments, which a new experiment evaluates first, and the box that they span."""
 
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 from hpo.events.types import Configuration
+from hpo.space.domains import Choice, Domain, Float, Integer
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.pareto import epsilon_net_ranks
@@ -59,3 +62,27 @@ def best_first(fits: Sequence[MatchedResult]) -> Iterator[Configuration]:
             places = epsilon_net_ranks([(0.0, *fit.losses) for fit in alike], len(alike))
             alike = [fit for _, fit in sorted(zip(places, alike, strict=True), key=lambda pair: pair[0])]
         yield from (fit.configuration for fit in alike)
+
+
+def box_of(sources: Sequence[MatchedSource], space: SearchSpace) -> SearchSpace | None:
+    """Return the smallest box with the best configuration of each source; None if fewer than two sources have one.
+
+    Args:
+        sources: Usable results of each source.
+        space: Search space without conditional hyperparameters.
+    """
+    best = [found for source in sources if (found := next(best_first(source.fits), None)) is not None]
+    if len(best) < 2:
+        return None
+    domains = {name: narrow(domain, [one[name] for one in best]) for name, domain in space.domains.items()}
+    return replace(space, domains=domains, chosen={}, priors={})
+
+
+def narrow(domain: Domain, values: Sequence[Any]) -> Domain:
+    """Restrict a domain to the range of some of its values; a categorical one to these values alone."""
+    if isinstance(domain, Choice):
+        indices = sorted({domain.index(value) for value in values})
+        kept = range(indices[0], indices[-1] + 1) if domain.ordered else indices
+        return replace(domain, choices=tuple(domain.choices[index] for index in kept))
+    assert isinstance(domain, Float | Integer)
+    return replace(domain, lower=min(values), upper=max(values))

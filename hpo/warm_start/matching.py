@@ -1,4 +1,4 @@
-"""Matching of earlier experiments with a new one: which of their results can be used, and why others cannot.
+"""Matching of earlier experiments with a new one: which results can be used, by a model too, and why others cannot.
 
 Hyperparameters are matched by name. One that only the new experiment tunes gets the constant value that the earlier
 experiment used. If there was none, it gets its default, which is acceptable for a configuration that is evaluated again
@@ -8,7 +8,7 @@ value outside the new search space makes a result unusable.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from hpo.events.objective import Aim
 from hpo.events.types import Configuration
 from hpo.space.domains import Choice, Domain, Integer
 from hpo.space.search_space import SearchSpace, parse_space
+from hpo.surrogate.earlier_data import EarlierData
 from hpo.warm_start.results import EarlierExperiment, EarlierResult
 
 _ABSENT = object()
@@ -199,3 +200,28 @@ def _place(
         found[name] = domain.normalise(value)
     dropped = [name for name, value in earlier.items() if name not in found and now.get(name, _ABSENT) != value]
     return _ConvertedConfiguration(found, guessed, dropped)
+
+
+def to_model_data(source: MatchedSource, levels: Collection[int | None]) -> EarlierData:
+    """Return the results of each trial at the given resources, and its last result.
+
+    Args:
+        source: Usable results of an earlier source.
+        levels: Resources at which the new experiment compares its trials.
+    """
+    last: dict[tuple[int, int], MatchedResult] = {}
+    for fit in source.fits:
+        if fit.trial not in last or fit.resource >= last[fit.trial].resource:
+            last[fit.trial] = fit
+    numbers = {trial: number for number, trial in enumerate(last)}
+    kept: dict[tuple[int, int], MatchedResult] = {}  # a trial restarted without a checkpoint reports a resource twice
+    for fit in source.fits:
+        if fit.resource in levels or fit is last[fit.trial]:
+            kept[numbers[fit.trial], fit.resource] = fit
+    return EarlierData(
+        configurations=[fit.configuration for fit in last.values()],
+        trials=[number for number, _ in kept],
+        resources=[resource for _, resource in kept],
+        losses=[fit.loss for fit in kept.values()],
+        certain=[fit.certain for fit in kept.values()],
+    )

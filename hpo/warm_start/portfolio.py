@@ -7,8 +7,8 @@ from statistics import fmean
 from hpo.config.schema import ExperimentConfig
 from hpo.events.types import Configuration
 from hpo.randomness import canonical
+from hpo.surrogate.arrays import Floats
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.portfolio import exact_scores, expected_scores, select_greedily
 from hpo.warm_start.best_configurations import NEAREST, POINTS
 from hpo.warm_start.matching import MatchedSource

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hpo.analysis.bootstrap import aggregate, degrees_of_freedom, draw, interval, iqm, iqm_and_variance, standard_error
-from hpo.analysis.sample_size import pairs_needed, spread_of
+from hpo.analysis.pairwise_comparison import pairs_needed, spread_of
 from hpo.analysis.significance import fewest_pairs, holm, probability_of_improvement, sign_flip, signed_rank, smallest_p
 from hpo.analysis.speedup import Times, speed_up
 from hpo.randomness import Randomness

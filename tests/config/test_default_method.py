@@ -14,6 +14,6 @@ SPACE = {"x": {"type": "float", "lower": 0, "upper": 1}}
 def test_it_fits_what_the_program_does(several, resource, checkpoints):
     method = recommended_method(several=several, resource=resource, checkpoints=checkpoints)
     scheduler = build_scheduler(method, SPACE, max_resource=9, seed=0)
-    assert scheduler.searcher.takes_objectives == several
+    assert scheduler.searcher.capabilities.objectives == several
     assert not scheduler.levels or resource, "without a resource there are no rungs"
-    assert not scheduler.pauses or checkpoints
+    assert not scheduler.capabilities.pauses or checkpoints

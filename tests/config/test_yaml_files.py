@@ -139,7 +139,7 @@ def test_the_parser_in_c_gives_what_omegaconf_reads_and_refuses_what_it_refuses(
     assert outcome(lambda: load_yaml(path, text.encode())) == outcome(lambda: OmegaConf.load(path))
 
 
-@pytest.mark.parametrize("text", ["[" * 200_000, "{a: " * 200_000, "- " * 200_000, "? " * 200_000])
+@pytest.mark.parametrize("text", ["[" * 200_000, "{a: " * 200_000, "- " * 200_000, "? " * 200_000], ids="[{-?")
 def test_what_is_nested_too_deeply_is_one_sentence(tmp_path, text):
     (tmp_path / "file.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"file.yaml: "):

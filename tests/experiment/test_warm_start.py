@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hpo.config.choices import WarmStartUse, accepted_names
 from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
@@ -23,9 +24,9 @@ from hpo.results.experiment import load_experiment
 from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.surrogate.candidates import is_within
+from hpo.warm_start.best_configurations import box_of
 from hpo.warm_start.matching import match_results
 from hpo.warm_start.results import from_lines, read_copy, sha256_of
-from hpo.warm_start.search_box import box_of
 from tests.conftest import error_of, succeeded
 from tests.golden.making import decisions_of
 from tests.reliability.harness import wait_until
@@ -145,7 +146,12 @@ def test_a_search_stays_in_the_box_of_its_sources_and_is_replayed(method, second
 
 
 @pytest.mark.parametrize("method", ["ASHA", "ASHA-STOP", "HYPERBAND"])
-def test_behind_hurdles_a_trial_passes_a_rung_only_where_it_beats_the_portfolio_there(method, second, tmp_path):
+def test_a_stored_experiment_with_hurdles_resumes_and_a_trial_passes_a_rung_only_if_it_beats_the_portfolio_there(
+    method, second, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as earlier_version:
+        earlier_version.setattr(warm_start, "_refuse_withdrawn_use", lambda *_: None)
+        run_experiment(config(method, trials=20, **BOTH, warm_start_use="hurdle"), tmp_path / "warm")
     run_experiment(config(method, trials=40, **BOTH, warm_start_use="hurdle"), tmp_path / "warm")
     run_experiment(config(method, trials=40, **BOTH, warm_start_use="portfolio"), tmp_path / "points")
     assert started(tmp_path / "warm")[:5] == started(tmp_path / "points")[:5]
@@ -189,8 +195,6 @@ def test_what_a_use_does_not_fit_is_one_sentence(second, tmp_path):
         assert why(method, "box").startswith(
             f"warm_start_use=box: {method} looks everywhere, and not in a part of the space"
         )
-    for method in ("RS", "SYNC-HYPERBAND", "MO-ASHA"):
-        assert why(method, "hurdle").startswith(f"warm_start_use=hurdle: {method} has no rungs")
     for use in ("portfolio", "box"):
         assert why("ASHA", use, alone) == (
             f"warm_start_use={use}: it is about what several sources have in common, and results of one source alone fit; "
@@ -203,6 +207,20 @@ def test_what_a_use_does_not_fit_is_one_sentence(second, tmp_path):
         with pytest.raises(ConfigError, match=f"warm_start_use={use}: there are no data without warm_start"):
             resolve(config(warm_start_use=use))
     scheduler_of(config("ASHA", **BOTH, warm_start_use="hurdle"), alone)  # one source sets hurdles, too
+
+
+def test_a_new_experiment_with_hurdles_is_refused_and_the_sentence_names_the_replacement(second, tmp_path):
+    hurdle, refused = config(**BOTH, warm_start_use="hurdle"), "warm_start_use=hurdle: .* use warm_start_use=portfolio"
+    with pytest.raises(ConfigError, match=refused):
+        run_experiment(hurdle, tmp_path / "never")
+    assert not (tmp_path / "never" / "experiment.yaml").exists()
+    with pytest.raises(ConfigError, match=refused):
+        check_sources(hurdle, tmp_path / "never")
+    run_experiment(config(**BOTH), tmp_path / "other")
+    with pytest.raises(ConfigError, match=refused):
+        run_experiment(replace(hurdle, overwrite=True), tmp_path / "other")
+    assert len(started(tmp_path / "other")) == 12, "nothing was deleted"
+    assert "hurdle" not in accepted_names(WarmStartUse)
 
 
 def test_only_the_copy_is_read_once_it_is_there(first, tmp_path):

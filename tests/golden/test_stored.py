@@ -87,8 +87,8 @@ def test_a_job_that_was_sent_is_found_again(benchmark, backend, known):
 
 
 def test_a_queued_slurm_job_finds_its_function():
-    from hpo.launchers.slurm.job import work
-    from hpo.launchers.slurm_job import work as former
+    from hpo.launchers.slurm.job import work as former
+    from hpo.slurm.job import work
 
     assert former is work
 

@@ -4,7 +4,7 @@ import pytest
 
 from hpo.errors import ConfigError
 from hpo.proposing import help_text
-from hpo.proposing.help_text import ask_for_help, read_help, words_behind
+from hpo.proposing.help_text import ask_for_help, has_usage, read_help, read_usage, words_behind
 
 ARGPARSE = """usage: train.py [-h] [--lr LR] [-b BATCH_SIZE] [--opt {sgd,adam}] [--amp]
 
@@ -118,3 +118,30 @@ def test_an_option_of_a_letter_has_a_name_that_its_help_or_its_value_gives_if_th
         ("epochs", "-e", 9),
         ("n", "-n", 1000),
     ]
+
+
+def usage_of(text):
+    return [(a.name, a.kind, a.default, a.required, a.spelling) for a in read_usage(text)]
+
+
+def test_words_are_arguments_in_their_places():
+    assert usage_of("usage: anneal STEPS COOLING\n") == [
+        ("steps", "int", None, True, "1"),
+        ("cooling", "number", None, True, "2"),
+    ]
+    assert read_usage("usage: anneal STEPS COOLING\n")[1].where == "its usage line: anneal STEPS COOLING"
+
+
+def test_brackets_and_defaults_in_the_line_or_below_it():
+    text = "Usage: ./fit <data_file> [lr=0.1] [rate]\n  rate   the rate (default: 3)\n"
+    assert usage_of(text) == [
+        ("data_file", "text", None, True, "1"),
+        ("lr", "float", 0.1, False, "2"),
+        ("rate", "number", 3, False, "3"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["usage: fit [-v] DATA\n", "usage: fit FILE...\n", "I fit.\n", "usage: fit\n"])
+def test_a_line_with_anything_else_is_not_read(text):
+    assert usage_of(text) == []
+    assert has_usage(text) == ("DATA" in text or "FILE" in text)

@@ -19,7 +19,8 @@ from tests.support import debian
 
 BEAT = 0.5
 TUNER = (
-    "import sys, hpo.store.lease; hpo.store.lease.BEAT = float(sys.argv.pop(1)); from hpo.__main__ import main; main()"
+    "import sys; from hpo.store import ownership; ownership.BEAT = float(sys.argv.pop(1)); "
+    "from hpo.__main__ import main; main()"
 )
 SECOND = 'hostname second && mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"'
 

@@ -139,7 +139,7 @@ def test_with_a_front_of_several_trials_a_trial_is_named_to_be_reproduced(table,
 @pytest.mark.parametrize("method", [*(name for name in METHODS if name not in FOR_SEVERAL), "BOTORCH"])
 def test_a_method_for_one_objective_is_refused_in_one_sentence_that_names_those_that_fit(table, method):
     if method in ("RS", "SOBOL", "GRID"):
-        assert scheduler_of(config_of(table, method)).takes_objectives
+        assert scheduler_of(config_of(table, method)).capabilities.objectives
         return
     if method == "BOTORCH":
         pytest.importorskip("botorch", reason="the extra botorch")

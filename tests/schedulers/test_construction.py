@@ -250,6 +250,6 @@ class Mine(RandomSearcher):
 def test_a_method_built_by_hand_for_several_objectives_is_one_that_knows_them():
     several = {"error": "min", "size": {"mode": "min", "log": True}}
     scheduler = build("MO-ASHA-GP", seed=0, random_seed=0, objectives=several)
-    assert scheduler.takes_objectives
+    assert scheduler.capabilities.objectives
     with pytest.raises(ConfigError, match=r"method=ASHA: its scheduler ASHA knows one objective, and there are 2"):
         build("ASHA", seed=0, random_seed=0, objectives=several)

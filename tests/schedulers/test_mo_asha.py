@@ -6,7 +6,7 @@ import time
 import pytest
 
 from hpo import build_scheduler
-from hpo.schedulers.pareto_rungs import ParetoRung
+from hpo.schedulers.mo_asha import ParetoRung
 from tests.support.contracts import MAXIMUM, Driver
 from tests.support.fakes import SPACE, run_fake
 

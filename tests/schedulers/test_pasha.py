@@ -9,7 +9,7 @@ import pytest
 
 from hpo import Resume, Start, Trial, build_scheduler
 from hpo.events.outcome import ReportOutcome
-from hpo.schedulers.ranking_noise import RankingNoise
+from hpo.schedulers.pasha import RankingNoise
 from tests.support.fakes import SPACE
 
 STEPS = [1, 3, 9, 27]

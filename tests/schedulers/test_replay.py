@@ -9,6 +9,7 @@ import pytest
 from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.types import Decision, Event, Kind, Resume, Start, Status, Trial
+from hpo.schedulers.capabilities import SchedulerCapabilities
 from hpo.schedulers.replay import DecisionDifference, feed, restore, suggestion_of, tell_end, verify
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import EVERY, METHODS, SPACE, Crash, FailingLog, FakeExperiment, Lose, MemoryLog, Say
@@ -251,7 +252,7 @@ def test_another_seed_does_not_verify():
 class Told:
     """A scheduler that notes what it is told."""
 
-    counts_seconds = False
+    capabilities = SchedulerCapabilities()
 
     def __init__(self):
         self.calls = []

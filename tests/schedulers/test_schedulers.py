@@ -1,15 +1,17 @@
 """Every method by the scheduler contract; what methods share, and what each decides."""
 
 import math
+import warnings
 
 import pytest
 
 from hpo import Decision, Resume, Start, Trial, build_scheduler
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
-from hpo.randomness import canonical
+from hpo.randomness import Randomness, canonical
+from hpo.schedulers import FIFO
 from hpo.schedulers.replay import verify
-from hpo.searchers import RandomSearcher
+from hpo.searchers import RandomSearcher, SearcherCapabilities
 from hpo.space.search_space import parse_space
 from tests.support.contracts import MAXIMUM, Driver, SchedulerContract
 from tests.support.fakes import CONTRACTED, HALVING, METHODS, OPTIONS, SPACE, objective_of
@@ -97,7 +99,23 @@ def test_a_searcher_that_takes_no_conditions_refuses_them_in_one_sentence():
 
 
 class AllAtOnce(RandomSearcher):
-    takes_conditions = False
+    capabilities = SearcherCapabilities(conditions=False)
+
+
+def test_classes_with_the_attributes_of_earlier_versions_keep_their_capabilities_and_warn_once():
+    sentence = r"Former sets takes_conditions; .* write capabilities = SearcherCapabilities\(conditions=False\)"
+    with pytest.warns(FutureWarning, match=sentence) as caught:
+        former = type("Former", (RandomSearcher,), {"takes_conditions": False})
+    assert [one.filename for one in caught] == [__file__]
+    with warnings.catch_warnings(action="error"):
+        below = type("Below", (former,), {})
+    assert below.capabilities == SearcherCapabilities(conditions=False, violations="random", objectives=True, box=True)
+    with pytest.warns(FutureWarning, match=r"SchedulerCapabilities\(pauses=True, counts_seconds=True\)"):
+        Pausing = type("Pausing", (FIFO,), {"pauses": True, "counts_seconds": True})
+    assert Pausing.capabilities.pauses
+    assert Pausing(RandomSearcher(parse_space(SPACE), Randomness(0, 0))).pauses
+    assert FIFO.capabilities.completes
+    assert not FIFO.capabilities.pauses
 
 
 def starts(scheduler, count):

@@ -49,7 +49,7 @@ SEARCHERS = [
 
 def maker(cls):
     def make(space, *, seed=0, random_seed=0, points_to_evaluate=None, **options):
-        if space.conditions and not cls.takes_conditions:
+        if space.conditions and not cls.capabilities.conditions:
             pytest.skip(f"{cls.__name__} refuses spaces with conditions")
         return cls(space, Randomness(random_seed, seed), points_to_evaluate=points_to_evaluate, **options)
 

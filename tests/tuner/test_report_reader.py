@@ -8,7 +8,7 @@ from hpo.events.objective import Objective, ReportError
 from hpo.events.trial_costs import Spending
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Trial
-from hpo.tuner.report_reader import Intake
+from hpo.tuner.report_reader import Intake, KnownReport, NewReport
 
 OBJECTIVE = Objective("loss", "min", "epoch")
 
@@ -47,7 +47,7 @@ def test_a_short_report_is_quoted_whole():
 def test_what_is_logged_of_a_known_resource_is_short(caplog):
     caplog.set_level(logging.INFO)
     intake = Intake(OBJECTIVE)
-    assert intake.read(state(3), {"loss": 1.0, "epoch": 3, "text": "x" * 1_000_000}) is None
+    assert isinstance(intake.read(state(3), {"loss": 1.0, "epoch": 3, "text": "x" * 1_000_000}), KnownReport)
     assert "resource 3 again" in caplog.text
     assert len(caplog.text) < 1500
 
@@ -76,12 +76,14 @@ def test_an_attempt_has_trained_again_what_it_reports_from_where_it_went_on(
     intake, known = Intake(OBJECTIVE), state(reached)
     known.first = first
     intake.begin(0, restored=lambda: restored)
+    found = []
     for epoch in reported:
-        if intake.read(known, {"loss": 1.0, "epoch": epoch}) is not None:
+        found.append(intake.read(known, {"loss": 1.0, "epoch": epoch}))
+        if isinstance(found[-1], NewReport):
             known.resource = epoch
-    assert (intake.again(0), intake.started_over(0)) == (again, over)
+    assert (intake.again(0), any(isinstance(one, KnownReport) and one.started_over for one in found)) == (again, over)
     intake.begin(0, restored=lambda: restored)
-    assert (intake.again(0), intake.started_over(0)) == (0, False)
+    assert intake.again(0) == 0
 
 
 @pytest.mark.parametrize(
@@ -102,10 +104,11 @@ def test_what_an_attempt_itself_has_reported_before_is_disorder_and_not_training
     intake.begin(0)
     found = {}
     for index, epoch in enumerate(reported):
-        if intake.read(known, {"loss": 1.0, "epoch": epoch}) is not None:
+        read = intake.read(known, {"loss": 1.0, "epoch": epoch})
+        if isinstance(read, NewReport):
             known.resource = epoch
-        elif intake.disorder is not None:
-            found[index] = intake.disorder
+        elif read.disorder is not None:
+            found[index] = read.disorder
     assert found == disorders
     assert intake.again(0) == again
 
@@ -142,9 +145,9 @@ def test_a_trial_that_starts_over_counts_its_cost_from_0_and_what_it_had_cost_is
     known.first = 1
     intake.begin(0)
     for epoch in (1, 2, 3):
-        assert intake.read(known, paid(epoch, float(epoch))) is None
-    resource, outcome = intake.read(known, paid(4, 4.0))
-    spending.add(0, outcome.cost)
-    assert (resource, spending.of[0], spending.total) == (4, 7.0, 8.0)
+        assert isinstance(intake.read(known, paid(epoch, float(epoch))), KnownReport)
+    new = intake.read(known, paid(4, 4.0))
+    spending.add(0, new.outcome.cost)
+    assert (new.resource, spending.of[0], spending.total) == (4, 7.0, 8.0)
     spending.add(0, 9.0)
     assert spending.total == 10.0

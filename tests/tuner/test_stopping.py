@@ -6,7 +6,9 @@ from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState, Incumbent
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Trial
-from hpo.tuner.stopping import Budget
+from hpo.tuner.stopping import Budget, Failures
+from hpo.tuner.trial_limits import MOST_LOSSES, Limits
+from tests.support.fakes import OBJECTIVE
 
 
 def state_with(reports=0, trials=0):
@@ -74,3 +76,19 @@ def test_cost_is_spent_when_all_trials_together_reach_it(cost, spent):
     state.spending.add(1, cost / 2)
     reason = Budget(max_cost=10.0).spent(state, 0.0)
     assert reason == (f"max_cost=10 is spent: dollars adds up to {cost:g}" if spent else None)
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("backend.storage=s3://b: nobody answers", "; the last: backend.storage=s3://b: nobody answers; see hpo.log"),
+        (None, " without a report; see hpo.log"),
+    ],
+)
+def test_what_ends_an_experiment_after_losses_in_a_row_names_the_cause_of_the_last(why, said):
+    failures = Failures(ExperimentState(OBJECTIVE), Limits(n_workers=2))
+    for _ in range(2 * MOST_LOSSES):
+        assert failures.on_loss(why) is None
+    message = failures.on_loss(why)
+    assert message.startswith(f"trials were lost or terminated from outside {2 * MOST_LOSSES + 1} times in a row")
+    assert message.endswith(said)

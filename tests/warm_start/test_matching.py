@@ -1,9 +1,12 @@
 """Which earlier results fit: a hand-made source for every rule."""
 
+from dataclasses import replace
+
 import pytest
 
 from hpo.errors import ConfigError
-from hpo.warm_start.matching import match_results
+from hpo.warm_start.matching import match_results, to_model_data
+from hpo.warm_start.results import EarlierResult
 from tests.warm_start.making import LAYERS, LR, earlier, new
 
 ROW = ({"lr": 0.01, "layers": 2}, 9, 0.5)
@@ -109,3 +112,17 @@ def test_one_source_may_have_nothing_in_common_where_another_has():
         ConfigError, match=r"warm_start: nothing in common .*name other experiments, or leave warm_start out"
     ):
         match_results([empty], new())
+
+
+def test_of_each_trial_the_results_where_trials_are_compared_and_the_last():
+    at = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 1), (1, 2), (2, 9)]
+    results = [
+        EarlierResult(trial, {"lr": 0.01, "layers": trial + 1}, epoch, {"loss": trial + 1 / epoch})
+        for trial, epoch in at
+    ]
+    config = new(use="data")
+    (source,) = match_results([replace(earlier(), results=results)], config)
+    data = to_model_data(source, {1, 3, 9})
+    assert list(zip(data.trials, data.resources, strict=True)) == [(0, 1), (0, 3), (0, 4), (1, 1), (1, 2), (2, 9)]
+    assert [one["layers"] for one in data.configurations] == [1, 2, 3]
+    assert data.losses == [1, 1 / 3, 1 / 4, 2, 1.5, 2 + 1 / 9]

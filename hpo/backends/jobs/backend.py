@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import hpo
-from hpo.backends.base import Backend
+from hpo.backends.base import Backend, BackendCapabilities
 from hpo.backends.jobs.attempts import Attempts, JobAttempt
 from hpo.backends.jobs.job_thread import JobThread, TrialJob
 from hpo.backends.jobs.messages import Message
@@ -57,7 +57,7 @@ class JobBackend(Backend):
         intervals: Seconds between the looks and requests of the threads.
     """
 
-    trials_beside_it = False
+    capabilities = BackendCapabilities(trials_beside_it=False)
     wait_for_threads = 30.0
     """Seconds that the end of a session may take for stopping jobs."""
 

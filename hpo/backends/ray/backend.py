@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Self
 
 import hpo
+from hpo.backends.base import BackendCapabilities
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
 from hpo.backends.ray.messages import from_json
 from hpo.backends.ray.node_care import NodeCare
@@ -49,7 +50,7 @@ class RayBackend(FiledBackend):
     """
 
     options = tuple(option.name for option in fields(RaySettings))
-    extras = ("ray",)
+    capabilities = BackendCapabilities(extras=("ray",))
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from hpo.aws.client import client, encryption, preflight
 from hpo.aws.settings import SageMakerSettings
+from hpo.backends.base import BackendCapabilities
 from hpo.backends.jobs.backend import JobBackend, Platform
 from hpo.backends.jobs.object_names import ObjectNames
 from hpo.backends.jobs.protocols import Intervals
@@ -27,9 +28,9 @@ class SageMakerBackend(JobBackend):
         jobs: Maker of the jobs' requests; its uploads must be on S3.
     """
 
-    start_up_seconds = 180.0  # of a warm machine; a cold one takes 7 to 8 minutes, as Syne Tune's users have measured
+    # The start-up of a warm machine; a cold one takes 7 to 8 minutes, as Syne Tune's users have measured.
+    capabilities = BackendCapabilities(trials_beside_it=False, start_up_seconds=180.0, extras=("aws",))
     options = (*KEYS, SILENCE)
-    extras = ("aws",)
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:

@@ -52,17 +52,17 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
     refuse_secrets("callbacks", experiment.callbacks)
     check_nodes(experiment, "launcher.instance_count", settings.instance_count)
     backend = backend_of(experiment)[0]
-    if not (backend.trials_beside_it or experiment.launcher.get("dry_run")):
+    if not (backend.capabilities.trials_beside_it or experiment.launcher.get("dry_run")):
         backend.check(experiment)  # now, and not in a job that then fails
     bundle = make_bundle(
         experiment.benchmark,
         settings.source_dependencies,
         settings.exclude,
         most_mb=settings.max_bundle_mb,
-        extras=backend.extras,
+        extras=backend.capabilities.extras,
     )
     in_job = bundle.benchmark
-    if in_job.data is not None and in_job.data.startswith("s3://") and backend.trials_beside_it:
+    if in_job.data is not None and in_job.data.startswith("s3://") and backend.capabilities.trials_beside_it:
         in_job = replace(in_job, data=DATA_CHANNEL)
     config = replace(
         experiment,
@@ -97,7 +97,7 @@ def _backend(keys: Mapping[str, Any], settings: SageMakerSettings) -> dict[str, 
 def _request(
     experiment: ExperimentConfig, settings: SageMakerSettings, code_key: str, config_key: str, results: str
 ) -> dict[str, Any]:
-    beside = backend_of(experiment)[0].trials_beside_it
+    beside = backend_of(experiment)[0].capabilities.trials_beside_it
     instance_type = checked_instance_type(
         settings.instance_type or experiment.benchmark.instance_type,
         (experiment.num_gpus_per_trial or 0) if beside else 0,
