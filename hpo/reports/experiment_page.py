@@ -94,6 +94,7 @@ def _headline(experiment: Experiment) -> str:
         remark = f"trial {best['trial_id']}, {resource} {best[resource]}"
     shown = [
         (f"best {objective.metric} ({objective.mode})", value, remark),
+        *_held_out_tiles(experiment),
         *([_front_tile(experiment)] if objective.aims else []),
         ("trials", f"{len(state.trials):,}", counts),
         ("reports", f"{state.reports:,}", ""),
@@ -114,6 +115,17 @@ def _headline(experiment: Experiment) -> str:
     pairs = configuration_text(best["configuration"])
     named = f"Best configuration for {objective.metric}:" if objective.aims else "Best configuration:"
     return tiles(shown) + f'<p class="full"><span class="soft">{escaped(named)}</span> {escaped(pairs)}</p>'
+
+
+def _held_out_tiles(experiment: Experiment) -> list[tuple[str, str, str]]:
+    """Return a tile per test metric with its value for the best result."""
+    state, best = experiment.state, experiment.state.incumbent
+    values = {} if best is None else state.held_out.of(best.trial_id, best.resource)
+    remark = "of the same training; not used to choose it"
+    return [
+        (f"test {name}", f"{values[name]:.6g}" if name in values else "not reported", remark)
+        for name in state.objective.test_metrics
+    ]
 
 
 def _front_tile(experiment: Experiment) -> tuple[str, str, str]:
