@@ -37,6 +37,7 @@ from hpo.reports.page import (
     render,
     tiles,
 )
+from hpo.results.confirmed import confirmed_text
 from hpo.results.experiment import Experiment
 from hpo.results.hypervolume import front_share
 from hpo.results.rows import last_line
@@ -108,6 +109,9 @@ def _headline(experiment: Experiment) -> str:
         shown.append(("code changed", when, f"{names}; results of both are mixed"))
     if text := code_versions_text(state):
         shown.append(("versions of the code", str(len(state.code.versions)), text))
+    if text := confirmed_text(ExperimentDirectory(experiment.directory), state):
+        how, _, told = text.partition(": ")
+        shown.append((how, told, "by hpo confirm"))
     if text := steering_text(state):
         shown.append(("steered", f"{len(state.steering.marks)} times", text))
     if best is None:

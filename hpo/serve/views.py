@@ -124,6 +124,7 @@ def _head(seen: Snapshot) -> dict[str, Any]:
             "resource": best.resource,
             "elapsed": best.elapsed,
             "test": cut(held_out_text(state)),
+            "confirmed": cut(seen.confirmed),
             "configuration": cut(configuration_text(state.trials[best.trial_id].trial.configuration), 800),
         },
     }

@@ -11,6 +11,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.text import front_of, steering_text
 from hpo.events.types import Event, Kind, Status
 from hpo.history.conditions import ERROR, condition_of_experiment, noted_condition
+from hpo.results.confirmed import confirmed
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata
 from hpo.results.hypervolume import front_share
@@ -61,6 +62,7 @@ def standing(experiment: Experiment) -> dict[str, Any]:
             "test": _finite(state.held_out.of(best.trial_id, best.resource)),
             "configuration": dict(state.trials[best.trial_id].trial.configuration),
         },
+        "confirmed": confirmed(ExperimentDirectory(experiment.directory), state),
         "objectives": {aim.metric: {"mode": aim.mode, "log": aim.log} for aim in state.objective.aims},
         "front": front_of(state),
         "hypervolume": front_share(config, state.front) if state.front else None,
