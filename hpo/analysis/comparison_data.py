@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hpo.analysis.held_out_gap import HeldOutGap
 from hpo.analysis.pairwise_comparison import Pair
 from hpo.analysis.scores import BenchmarkScores
 from hpo.analysis.speedup import SpeedUp
@@ -39,6 +40,8 @@ class ComparisonData:
     """Pairwise comparisons of all methods, for both scores."""
     speed_ups: Sequence[tuple[str, str | None, SpeedUp]]
     """Tuples (method, benchmark, speed-up over the baseline); benchmark None: all benchmarks together."""
+    held_out: Sequence[HeldOutGap]
+    """Test values of what was chosen, by benchmark, method and test metric; empty without test metrics."""
     warnings: Sequence[str]
     """Warnings about experiments that were left out and about unequal conditions."""
     baseline: str

@@ -123,6 +123,7 @@ def content(comparison: ComparisonData) -> dict[str, Any]:
             "methods": [dataclasses.asdict(summary) for summary in comparison.summaries],
             "pairs": pair_rows(comparison.pairings),
             "speedups": speed_up_rows(comparison.speed_ups, comparison.baseline),
+            "held_out": [dataclasses.asdict(gap) for gap in comparison.held_out],
             "scores": list(score_rows(comparison.scored)),
             "trajectories": list(trajectory_rows(comparison.scored)),
             "warnings": list(comparison.warnings),

@@ -15,6 +15,7 @@ from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.fronts import Front, FrontPoint, extend_front
+from hpo.events.held_out import HeldOut
 from hpo.events.objective import Objective, ReportError
 from hpo.events.steering import is_mark
 from hpo.events.text import shortened
@@ -65,6 +66,10 @@ class LoadedExperiment:
     """Number of workers of the experiment's sessions, one element per change; empty if the log does not record it."""
     steered: bool
     """Whether a user stopped a trial of the experiment or held the experiment."""
+    best_value: float | None = None
+    """The best value of the metric; None without one, and in multi-objective experiments."""
+    test_values: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Test values of the best result, by test metric."""
     measure: HypervolumeMeasure | None = None
     """Hypervolume measure of the benchmark, shared by its experiments; None for one objective."""
 
@@ -186,6 +191,7 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
     n_workers: list[int] = []
     spending = None if objective.cost_attr is None else Spending()
     reports, end, finished, answered, steered = 0, 0.0, None, False, False
+    held_out, best, best_report = HeldOut(), (math.inf, -1), (-1, -1)
     for event in events:
         if spending is None:
             now = event.elapsed
@@ -206,6 +212,10 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
                 before, point = front, FrontPoint(outcome.losses, trial, event.reached, now)
                 if (front := extend_front(before, point)) is not before:
                     arrivals.append((now, *outcome.losses))
+            if not objective.aims and (loss, trial) < best and loss < math.inf:
+                best, best_report = (loss, trial), (trial, event.reached)
+            if objective.test_metrics:
+                held_out.add(trial, event.reached, objective.test_values(event.body["metrics"]), [best_report])
             if loss < trials.get(trial, math.inf):
                 trials[trial] = loss
                 improvements.append((now, loss))
@@ -234,4 +244,6 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
         "hosts": frozenset(hosts - {""}),
         "n_workers": n_workers,
         "steered": steered,
+        "best_value": objective.value(best[0]) if best[0] < math.inf else None,
+        "test_values": held_out.of(*best_report),
     }

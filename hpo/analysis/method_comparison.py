@@ -10,6 +10,7 @@ from hpo.analysis.bootstrap import aggregate, draw, interval
 from hpo.analysis.comparison import Comparison
 from hpo.analysis.comparison_data import Summary
 from hpo.analysis.experiment_selection import arrange
+from hpo.analysis.held_out_gap import held_out_gaps
 from hpo.analysis.loading import Loaded, load_runs
 from hpo.analysis.pairwise_comparison import compare_pairs
 from hpo.analysis.scores import SCORES, BenchmarkScores, score_block
@@ -77,6 +78,7 @@ def compare(
         summaries=summaries,
         pairings=[pair for name in SCORES for pair in pairs[name]],
         speed_ups=speed_ups,
+        held_out=held_out_gaps(run for block in blocks for run in block.runs.values()),
         warnings=[*warnings, *more, *_uneven(scored)],
         baseline=baseline,
         score=score,

@@ -8,6 +8,7 @@ from html import escape
 
 from hpo.analysis.bootstrap import RESAMPLES
 from hpo.analysis.comparison_data import ComparisonData
+from hpo.analysis.held_out_gap import HeldOutGap
 from hpo.analysis.pairwise_comparison import Pair
 from hpo.analysis.scores import BenchmarkScores
 from hpo.analysis.significance import FLIPS
@@ -19,17 +20,21 @@ WIDTH = 96
 
 
 @dataclass(frozen=True)
-class _Table:
+class TextTable:
+    """A table of texts, with a title."""
+
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def text(self) -> str:
+        """Return the table as plain text."""
         widths = [max(len(row[column]) for row in [self.head, *self.rows]) for column in range(len(self.head))]
         lines = ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in [self.head, *self.rows]]
         return "\n".join([self.title, *lines])
 
     def html(self) -> str:
+        """Return the table as HTML."""
         return html_table(self.head, self.rows, self.title)
 
 
@@ -59,8 +64,8 @@ def _preformatted(lines: Iterable[str]) -> str:
     return f"<pre>{escape(chr(10).join(lines))}</pre>"
 
 
-def _tables(comparison: ComparisonData) -> list[_Table]:
-    tables = [_methods(comparison), _speed_ups(comparison), *_pairs(comparison)]
+def _tables(comparison: ComparisonData) -> list[TextTable]:
+    tables = [_methods(comparison), _speed_ups(comparison), *_pairs(comparison), held_out_table(comparison.held_out)]
     return [table for table in tables if table.rows]
 
 
@@ -86,7 +91,7 @@ def _benchmarks(scored: Sequence[BenchmarkScores]) -> Iterator[str]:
         )
 
 
-def _methods(comparison: ComparisonData) -> _Table:
+def _methods(comparison: ComparisonData) -> TextTable:
     rows = [
         (
             one.method,
@@ -106,10 +111,10 @@ def _methods(comparison: ComparisonData) -> _Table:
         found.pop() if len(found) == 1 else name for found, name in ((shares, "start"), (middles, "middle"))
     )
     head = ("method", "anytime regret [95 % CI]", f"at {early}", f"at {middle}", "final regret [95 % CI]")
-    return _Table("Normalised regret, IQM over seeds", (*head, "rank", "final rank"), rows)
+    return TextTable("Normalised regret, IQM over seeds", (*head, "rank", "final rank"), rows)
 
 
-def _speed_ups(comparison: ComparisonData) -> _Table:
+def _speed_ups(comparison: ComparisonData) -> TextTable:
     several = len(comparison.scored) > 1
     longest = max(one.scale.end for one in comparison.scored)
     costs = {one.block.benchmark: one.block.cost for one in comparison.scored}
@@ -127,10 +132,10 @@ def _speed_ups(comparison: ComparisonData) -> _Table:
     ]
     base = comparison.baseline
     head = ("method", *(("benchmark",) if several else ()), "speed-up", "95 % CI", "ERT", f"ERT {base}", "reached by")
-    return _Table(f"Time to {target(comparison.scored, base)} (median), method / {base}", head, rows)
+    return TextTable(f"Time to {target(comparison.scored, base)} (median), method / {base}", head, rows)
 
 
-def _pairs(comparison: ComparisonData) -> Iterator[_Table]:
+def _pairs(comparison: ComparisonData) -> Iterator[TextTable]:
     for score in ("anytime", "final"):
         pairs = [pair for pair in comparison.pairings if pair.score == score]
         generality = any(not math.isnan(pair.across_benchmarks) for pair in pairs)
@@ -138,7 +143,7 @@ def _pairs(comparison: ComparisonData) -> Iterator[_Table]:
         rows = [_pair(pair, generality) for pair in pairs]
         over = ("benchmarks",) if generality else ()
         title = f"Paired differences of {score} regret; below 0 the first is better; p-values are Holm's"
-        yield _Table(title, (*head, *over), rows)
+        yield TextTable(title, (*head, *over), rows)
 
 
 def _pair(pair: Pair, generality: bool) -> tuple[str, ...]:
@@ -153,6 +158,29 @@ def _pair(pair: Pair, generality: bool) -> tuple[str, ...]:
         "?" if pair.more_seeds is None else str(pair.more_seeds),
     )
     return (*row, f"{pair.across_benchmarks:.4f}") if generality else row
+
+
+def held_out_table(gaps: Sequence[HeldOutGap]) -> TextTable:
+    """Return the table of test values; it has no rows without test metrics."""
+    several = len({gap.benchmark for gap in gaps}) > 1
+    rows = [
+        (
+            *((gap.benchmark,) if several else ()),
+            gap.method,
+            f"{gap.metric} {gap.value:.6g}",
+            f"{gap.test_metric} {_interval_of(gap.test, gap.test_low, gap.test_high)}",
+            _interval_of(gap.gap, gap.gap_low, gap.gap_high),
+            str(gap.seeds),
+        )
+        for gap in gaps
+    ]
+    head = ("method", "chosen by", "test value [95 % CI]", "worse on test by [95 % CI]", "seeds")
+    title = "Test values of the best results: shown, never selected on; means over seeds"
+    return TextTable(title, (*(("benchmark",) if several else ()), *head), rows)
+
+
+def _interval_of(value: float, low: float, high: float) -> str:
+    return f"{value:.4g} [none]" if math.isnan(low) else f"{value:.4g} [{low:.4g}, {high:.4g}]"
 
 
 def _notes(comparison: ComparisonData) -> Iterator[str]:

@@ -85,7 +85,8 @@ class SimulatedBackend(Backend):
             raise ConfigError("backend=simulated: benchmark.table is not given; name a table, or use backend=local")
         table = find_table(config.benchmark.table)
         table.check_space(config.space)
-        for key, metric in config.objective.judged.items():
+        tests = {f"benchmark.test_metric={name}": name for name in config.objective.test_metrics}
+        for key, metric in {**config.objective.judged, **tests}.items():
             if metric not in table.metrics:
                 raise ConfigError(
                     f"{key}: the table {table.name} has only {', '.join(table.metrics)}; name one of them"

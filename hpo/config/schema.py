@@ -22,6 +22,7 @@ from hpo.config.choices import (
 from hpo.config.constraints import parse_constraints
 from hpo.config.objectives import check_by_hand, parse_objectives
 from hpo.errors import ConfigError
+from hpo.events.held_out import parse_names
 from hpo.events.objective import Objective
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
@@ -76,6 +77,8 @@ class BenchmarkConfig:
     reference_point: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     constraints: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     cost_attr: str | None = field(default=None, metadata=_RESULTS)
+    test_metric: Any = field(default=None, metadata=_CALL)
+    """Names of metrics that nothing is decided by: none, one, or a list. OmegaConf has no type for this."""
     script: str | None = field(default=None, metadata=_RESULTS)
     command: list[str] | None = field(default=None, metadata=_RESULTS)
     function: str | None = field(default=None, metadata=_RESULTS)
@@ -238,7 +241,8 @@ class ExperimentConfig:
         check_by_hand(told.metric, told.mode, told.objectives)
         constraints = parse_constraints(told.constraints, end)
         aims = parse_objectives(told.objectives)
-        return Objective(told.metric, told.mode.value, told.named_resource, constraints, end, aims, told.cost_attr)
+        mode, resource, tests = told.mode.value, told.named_resource, parse_names(told.test_metric)
+        return Objective(told.metric, mode, resource, constraints, end, aims, told.cost_attr, tests)
 
     @property
     def randomness(self) -> Randomness:

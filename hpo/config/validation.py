@@ -72,7 +72,9 @@ def check(config: ExperimentConfig) -> None:
             "remove it here"
         )
     _ = config.max_resource
+    _check_test_metric(benchmark)
     _check_objective(config)
+    _check_apart(config)
 
 
 def _check_objective(config: ExperimentConfig) -> None:
@@ -94,11 +96,38 @@ def _check_objective(config: ExperimentConfig) -> None:
             f"max_cost={config.max_cost:g}: nothing says what trials cost; name the metric that does in benchmark.cost_attr, "
             "or remove max_cost"
         )
-    for key, metric in objective.judged.items():
+    tests = {f"benchmark.test_metric={name}": name for name in objective.test_metrics}
+    for key, metric in {**objective.judged, **tests}.items():
         if benchmark.patterns and metric not in benchmark.patterns:
             raise ConfigError(
                 f"benchmark.patterns: there is none for {key}, only for {', '.join(benchmark.patterns)}; add {metric}: "
                 f"'{metric}=(\\S+)', say"
+            )
+
+
+def _check_test_metric(benchmark: BenchmarkConfig) -> None:
+    """Raise ConfigError unless `benchmark.test_metric` is null, a name, or a list of names (the schema has no such type)."""
+    written = benchmark.test_metric
+    names = [written] if isinstance(written, str) else written
+    if written is not None and not (isinstance(names, list) and all(isinstance(name, str) and name for name in names)):
+        raise ConfigError(f"benchmark.test_metric={str(written)[:200]}: use the name of a metric, or a list of names")
+    if names and (doubled := [name for name in names if names.count(name) > 1]):
+        raise ConfigError(f"benchmark.test_metric: {doubled[0]!r} is there twice; name each metric once")
+
+
+def _check_apart(config: ExperimentConfig) -> None:
+    """Raise ConfigError if something is decided by a test metric."""
+    benchmark, objective = config.benchmark, config.objective
+    decided = {
+        **({"benchmark.resource_attr": benchmark.resource_attr} if benchmark.resource_attr else {}),
+        **objective.judged,
+        **({} if objective.aims else {"benchmark.metric": benchmark.metric}),
+    }
+    for key, metric in decided.items():
+        if metric in objective.test_metrics:
+            raise ConfigError(
+                f"benchmark.test_metric={metric}: nothing may be decided by a test metric, and this one is "
+                f"{key.partition('=')[0]} as well; name another one"
             )
 
 

@@ -40,6 +40,8 @@ class Search:
     """Configuration of the experiment with the best result."""
     directory: Path
     """Directory of that experiment."""
+    directories: Sequence[Path]
+    """Directories of all experiments of the benchmark."""
     candidates: Sequence[Contender]
     """Distinct configurations, best first; the default is the last unless it is one of the best."""
 
@@ -95,7 +97,8 @@ def _search(benchmark: str, runs: Sequence[LoadedExperiment], top: int) -> Searc
     default = default_of(config)
     reached = _loss_of(trials, default)
     known.setdefault(canonical(default), Contender(DEFAULT, default, None if reached is None else value(reached)))
-    return Search(config, runs[ranked[0][1]].directory, list(known.values()))
+    best, directories = runs[ranked[0][1]].directory, [run.directory for run in runs]
+    return Search(config, best, directories, list(known.values()))
 
 
 def trained_trials(run: LoadedExperiment) -> list[tuple[TrialState, float]]:

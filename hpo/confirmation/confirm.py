@@ -55,6 +55,7 @@ class Confirmation:
         chosen: Index of the candidate to take; None if all failed.
         contrasts: How much worse each other candidate is than the chosen one; None for itself and for failed ones.
         planned: Number of trainings without stopping early.
+        searched: Directories of the experiments that the candidates come from.
     """
 
     benchmark: str
@@ -67,6 +68,7 @@ class Confirmation:
     chosen: int | None
     contrasts: Sequence[Contrast | None]
     planned: int
+    searched: Sequence[Path]
 
     @property
     def trained(self) -> int:
@@ -138,7 +140,7 @@ def _confirm(search: Search, seeds: int) -> Confirmation:
             _run(config, directory)
         for k, value in _results(directory, candidates).items():
             values[k].append(value)
-    return _concluded(search.config, folder, candidates, values, seeds)
+    return _concluded(search, folder, candidates, values, seeds)
 
 
 def _stored_candidates(folder: Path, search: Search) -> list[Contender]:
@@ -225,8 +227,9 @@ def _losses(values: Sequence[Sequence[float]], config: ExperimentConfig) -> tupl
 
 
 def _concluded(
-    config: ExperimentConfig, folder: Path, candidates: Sequence[Contender], values: list[list[float]], seeds: int
+    search: Search, folder: Path, candidates: Sequence[Contender], values: list[list[float]], seeds: int
 ) -> Confirmation:
+    config = search.config
     losses, sound = _losses(values, config)
     maximise = config.benchmark.mode == Mode.max
     means: list[Interval | None] = [None] * len(candidates)
@@ -250,4 +253,5 @@ def _concluded(
         chosen=chosen,
         contrasts=found,
         planned=len(candidates) * seeds,
+        searched=search.directories,
     )

@@ -68,6 +68,19 @@ class Objective:
     """All objectives of a multi-objective experiment, the first included; empty for a single objective."""
     cost_attr: str | None = None
     """Name of the metric with the cost of a trial so far; None without one."""
+    test_metrics: Sequence[str] = ()
+    """Names of metrics that are recorded and shown, and that nothing is decided by."""
+
+    def without_tests(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what a report says to whoever decides: all but its test metrics."""
+        if not self.test_metrics:
+            return metrics
+        return {name: value for name, value in metrics.items() if name not in self.test_metrics}
+
+    def test_values(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        """Return the test metrics of a report that are numbers."""
+        found = {name: metrics[name] for name in self.test_metrics if name in metrics}
+        return {name: float(value) for name, value in found.items() if type(value) in (int, float)}
 
     @property
     def judged(self) -> dict[str, str]:
@@ -93,6 +106,7 @@ class Objective:
         Raises:
             ReportError: The metric, or another that is required, is missing or not a number.
         """
+        metrics = self.without_tests(metrics)
         return self._judge(self._loss(metrics, self.metric, self.mode), metrics, resource)
 
     def read(self, metrics: Mapping[str, Any], count: int) -> tuple[int, ReportOutcome]:
@@ -105,6 +119,7 @@ class Objective:
         Raises:
             ReportError: A value is missing or not a number; the metric is checked first.
         """
+        metrics = self.without_tests(metrics)
         loss = self._loss(metrics, self.metric, self.mode)
         resource = self.resource(metrics) or count
         return resource, self._judge(loss, metrics, resource)

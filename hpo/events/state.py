@@ -1,27 +1,19 @@
 """The state of an experiment, computed from its events: the same live, after a resume and for a reader."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hpo.events.code import CodeHistory
 from hpo.events.fronts import Front, FrontPoint, extend_front
+from hpo.events.held_out import HeldOut
+from hpo.events.incumbent import Incumbent
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_costs import Spending
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Event, Kind, Status
-
-
-@dataclass(frozen=True, slots=True)
-class Incumbent:
-    """The best feasible result so far; with several objectives the best of the Pareto front in the first of them."""
-
-    loss: float
-    trial_id: int
-    resource: int
-    elapsed: float
 
 
 @dataclass(slots=True)
@@ -55,6 +47,8 @@ class ExperimentState:
     """Units of resource that were trained, without repetitions."""
     spending: Spending = field(default_factory=Spending)
     """Costs of the trials, if a metric is named for them."""
+    held_out: HeldOut = field(default_factory=HeldOut)
+    """Test values of the best results."""
     again: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     """Units of resource that were trained again, by promoted trials (True) and by interrupted ones (False)."""
     unread: int = 0
@@ -140,9 +134,14 @@ class ExperimentState:
     @property
     def best_trials(self) -> list[int]:
         """The trial with the best result so far, or the trials on the Pareto front; empty before the first result."""
+        return sorted({trial for trial, _ in self.best_reports})
+
+    @property
+    def best_reports(self) -> Collection[tuple[int, int]]:
+        """Trial id and resource of the best result so far, or of those on the Pareto front."""
         if self.objective.aims:
-            return sorted({point.trial_id for point in self.front})
-        return [] if self.incumbent is None else [self.incumbent.trial_id]
+            return [(point.trial_id, point.resource) for point in self.front]
+        return [] if self.incumbent is None else [(self.incumbent.trial_id, self.incumbent.resource)]
 
     @property
     def counted_trials(self) -> int:
@@ -254,6 +253,9 @@ class ExperimentState:
             self.incumbent, self.closest = Incumbent(loss, state.trial.id, resource, event.elapsed), None
         elif best is None and outcome.judged and outcome.violation > 0:
             self._come_closer(state.trial.id, outcome.violation, event)
+        if self.objective.test_metrics:
+            values = self.objective.test_values(event.body["metrics"])
+            self.held_out.add(state.trial.id, resource, values, self.best_reports)
 
     def _extend(self, point: FrontPoint) -> None:
         self.front, self.closest = extend_front(self.front, point), None

@@ -27,6 +27,17 @@ def best_of(state: ExperimentState) -> dict[str, Any] | None:
     return _told(state, best.trial_id, {state.objective.metric: state.objective.value(best.loss)}, best.resource)
 
 
+def held_out_text(state: ExperimentState) -> str:
+    """Return the test values of the incumbent, as far as they are known; empty without a test metric."""
+    best = state.incumbent
+    if best is None or not state.objective.test_metrics:
+        return ""
+    values = state.held_out.of(best.trial_id, best.resource)
+    return ", ".join(
+        f"{name}={values[name]:.6g}" if name in values else f"no {name}" for name in state.objective.test_metrics
+    )
+
+
 def front_of(state: ExperimentState) -> list[dict[str, Any]]:
     """Return the Pareto front as plain values, the best of the first objective first; empty for a single objective."""
     values = state.objective.values
@@ -38,6 +49,7 @@ def _told(state: ExperimentState, trial_id: int, metrics: Mapping[str, float], r
         "trial_id": trial_id,
         **metrics,
         **({} if (unit := state.objective.resource_attr or "report") in metrics else {unit: resource}),
+        **({"test": state.held_out.of(trial_id, resource)} if state.objective.test_metrics else {}),
         "configuration": dict(state.trials[trial_id].trial.configuration),
     }
 
@@ -57,7 +69,10 @@ def best_text(state: ExperimentState) -> str:
         return "none yet" if state.closest is None else f"none: {no_trial_met(objective.constraints, state.closest)}"
     where = f"{objective.resource_attr or 'report'} {best.resource}"
     configuration = configuration_text(state.trials[best.trial_id].trial.configuration)
-    return f"{objective.metric}={objective.value(best.loss):.6g} (trial {best.trial_id}, {where}): {configuration}"
+    tests = f"; test: {told}" if (told := held_out_text(state)) else ""
+    return (
+        f"{objective.metric}={objective.value(best.loss):.6g} (trial {best.trial_id}, {where}{tests}): {configuration}"
+    )
 
 
 def _front_text(state: ExperimentState) -> str:

@@ -189,7 +189,7 @@ def _read_experiment(source: str, directory: Path) -> EarlierExperiment:
     """Read all reports of an experiment's trials that did not fail, except copies, which train several configurations."""
     files = ExperimentDirectory(directory)
     config = read_config(files.config)
-    configurations, left_out, results, number = {}, set(), [], 0
+    configurations, left_out, results, number, seen = {}, set(), [], 0, config.objective.without_tests
     if files.events.is_file():
         try:
             with contextlib.closing(Store(files.events, read_only=True)) as store:
@@ -201,7 +201,7 @@ def _read_experiment(source: str, directory: Path) -> EarlierExperiment:
                     elif event.kind == Kind.REPORTED:
                         trial = event.trial_id
                         results.append(
-                            EarlierResult(trial, configurations[trial], event.reached, event.body["metrics"])
+                            EarlierResult(trial, configurations[trial], event.reached, seen(event.body["metrics"]))
                         )
                     elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
                         left_out.add(event.trial_id)

@@ -94,6 +94,7 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
         for source, target, most in (
             (files.config, made.config, MOST_CONFIG),
             (files.warm_start, made.warm_start, MOST_EARLIER),
+            (files.confirmation, made.confirmation, MOST_JSON),
         ):
             with contextlib.suppress(FileNotFoundError):
                 _copy(source, target, most)

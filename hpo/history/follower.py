@@ -18,6 +18,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.types import Event
 from hpo.history.conditions import condition_of
 from hpo.history.live_board import Board
+from hpo.results.confirmed import confirmed_text
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.sqlite_file import is_busy
@@ -35,6 +36,8 @@ class Snapshot:
     elapsed: float
     gpu_use: Mapping[str, int] = field(default_factory=dict)
     """Utilisation of each GPU in percent, if known."""
+    confirmed: str = ""
+    """Result of a confirmation of the incumbent, in words; empty without one."""
 
 
 BATCH = 2000
@@ -133,7 +136,8 @@ class Follower:
             from hpo.backends.gpus import gpu_use
 
             use = gpu_use(self.board.gpus)
-        return Snapshot(self.board, condition, detail, self.board.elapsed(condition == "running"), use)
+        elapsed, told = self.board.elapsed(condition == "running"), confirmed_text(self.files, self.board.state)
+        return Snapshot(self.board, condition, detail, elapsed, use, told)
 
     def condition(self) -> tuple[str, str]:
         """Return the experiment's condition and details, without using its lock."""

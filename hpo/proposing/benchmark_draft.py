@@ -98,6 +98,11 @@ class Draft:
             yield _line("metric", metrics[0], f"{where or 'as its text shows'}{others}")
             yield _line("mode", mode or MISSING, by if mode else "TODO: min or max")
             yield _several(metrics, mode)
+            if heard.test_metrics:
+                told = "shown beside it, never selected on"
+                yield _line(
+                    "test_metric", heard.test_metrics if heard.test_metrics[1:] else heard.test_metrics[0], told
+                )
         else:
             computed = f"{heard.where}: its names are computed; write that of the metric"
             calling = "no report was found; call hpo.report(epoch=..., NAME=...), and write NAME here"

@@ -16,6 +16,8 @@ _NO_METRIC = re.compile(
     r"(^|_)(time|seconds?|lr|learning_rate|memory|gpu|size|cost|timestamp|params)($|_)", re.IGNORECASE
 )
 _UNSEEN = re.compile(r"val|valid|test|dev|eval", re.IGNORECASE)
+_VALIDATION = re.compile(r"(^|[_/.])(val|valid|validation|dev)($|[_/.])", re.IGNORECASE)
+_TEST = re.compile(r"(^|[_/.])test($|[_/.])", re.IGNORECASE)
 _AVERAGED = re.compile(r"mean|avg|average", re.IGNORECASE)
 
 
@@ -64,6 +66,12 @@ class Reported:
                 "train" in name,
             ),
         )
+
+    @property
+    def test_metrics(self) -> list[str]:
+        """Metrics of test data beside the likeliest metric, if that is of validation data; else none."""
+        first, *others = self.metrics or [""]
+        return [name for name in others if _TEST.search(name) and is_metric(name)] if _VALIDATION.search(first) else []
 
 
 def is_resource(name: str) -> bool:

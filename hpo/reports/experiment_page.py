@@ -37,6 +37,7 @@ from hpo.reports.page import (
     render,
     tiles,
 )
+from hpo.results.confirmed import confirmed_text
 from hpo.results.experiment import Experiment
 from hpo.results.hypervolume import front_share
 from hpo.results.rows import last_line
@@ -94,6 +95,7 @@ def _headline(experiment: Experiment) -> str:
         remark = f"trial {best['trial_id']}, {resource} {best[resource]}"
     shown = [
         (f"best {objective.metric} ({objective.mode})", value, remark),
+        *_held_out_tiles(experiment),
         *([_front_tile(experiment)] if objective.aims else []),
         ("trials", f"{len(state.trials):,}", counts),
         ("reports", f"{state.reports:,}", ""),
@@ -107,6 +109,9 @@ def _headline(experiment: Experiment) -> str:
         shown.append(("code changed", when, f"{names}; results of both are mixed"))
     if text := code_versions_text(state):
         shown.append(("versions of the code", str(len(state.code.versions)), text))
+    if text := confirmed_text(ExperimentDirectory(experiment.directory), state):
+        how, _, told = text.partition(": ")
+        shown.append((how, told, "by hpo confirm"))
     if text := steering_text(state):
         shown.append(("steered", f"{len(state.steering.marks)} times", text))
     if best is None:
@@ -114,6 +119,17 @@ def _headline(experiment: Experiment) -> str:
     pairs = configuration_text(best["configuration"])
     named = f"Best configuration for {objective.metric}:" if objective.aims else "Best configuration:"
     return tiles(shown) + f'<p class="full"><span class="soft">{escaped(named)}</span> {escaped(pairs)}</p>'
+
+
+def _held_out_tiles(experiment: Experiment) -> list[tuple[str, str, str]]:
+    """Return a tile per test metric with its value for the best result."""
+    state, best = experiment.state, experiment.state.incumbent
+    values = {} if best is None else state.held_out.of(best.trial_id, best.resource)
+    remark = "of the same training; not used to choose it"
+    return [
+        (f"test {name}", f"{values[name]:.6g}" if name in values else "not reported", remark)
+        for name in state.objective.test_metrics
+    ]
 
 
 def _front_tile(experiment: Experiment) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.analysis.comparison import Comparison
+from hpo.analysis.held_out_gap import HeldOutGap, held_out_gaps
 from hpo.analysis.loading import LoadedExperiment
 from hpo.analysis.regret_over_time import over_time
 from hpo.events.text import days_text
@@ -48,7 +49,8 @@ def tag_page(
             Section("pairs", "Pairs", pairs_of(comparison)),
         ]
     notes = [paragraph(f"Note: {warning}.", "warn") for warning in warnings]
-    sections.append(Section("experiments", "Experiments", [*curves_of_runs(runs), _experiments(runs, output)]))
+    parts: list[Part] = [*curves_of_runs(runs), *held_out_of(held_out_gaps(runs)), _experiments(runs, output)]
+    sections.append(Section("experiments", "Experiments", parts))
     return render(title, subtitle, [_headline(runs), *head, *notes], sections)
 
 
@@ -136,6 +138,26 @@ def pairs_of(comparison: Comparison) -> list[Part]:
         PageTable("pairs", "Paired differences of regret; p-values are Holm's", columns, rows),
         PageTable("speedups", title, speeds, speed),
     ]
+
+
+def held_out_of(gaps: Sequence[HeldOutGap]) -> list[PageTable]:
+    """Return the table of test values; none without test metrics."""
+    heads = {
+        "seeds": "seeds",
+        "value": "chosen by (mean)",
+        "test": "test value",
+        "test_low": "low",
+        "test_high": "high",
+        "gap": "worse on test by",
+        "gap_low": "low",
+        "gap_high": "high",
+    }
+    texts = ("benchmark", "method", "metric", "test_metric")
+    columns = [PageColumn(name.replace("_", " ")) for name in texts]
+    columns += [PageColumn(head, number=True) for head in heads.values()]
+    rows = [[getattr(gap, name) for name in (*texts, *heads)] for gap in gaps]
+    title = "Test values of the best results: shown, never selected on; means over seeds with 95 % intervals"
+    return [PageTable("held-out", title, columns, rows)] if rows else []
 
 
 def curves_of_runs(runs: Sequence[LoadedExperiment]) -> list[Chart]:

@@ -19,6 +19,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.text import best_of, front_of
 from hpo.events.training_legs import schedule_of
 from hpo.events.types import Event
+from hpo.results.confirmed import confirmed
 from hpo.results.rows import ReportedAttempt, ReportRow, columns, rows_in_parts
 from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import ExperimentDirectory, json_object
@@ -122,6 +123,8 @@ def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
         write_atomically(directory.front, (head + dump_verbatim(front)).encode())
         return
     content = {**best, "overrides": [points_override([best["configuration"]])]}
+    if (found := confirmed(directory, state)) is not None:
+        content["confirmed"] = found
     head = "# The best result. Start a search from it: hpo @best.yaml benchmark=...\n"
     legs = schedule_of(state)
     if len(legs) > 1:

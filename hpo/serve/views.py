@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpo.events.text import best_text, configuration_text, counts_text, steering_text
+from hpo.events.text import best_text, configuration_text, counts_text, held_out_text, steering_text
 from hpo.events.trial_state import TrialState
 from hpo.figures.style import thinned
 from hpo.history.conditions import noted_condition
@@ -123,6 +123,8 @@ def _head(seen: Snapshot) -> dict[str, Any]:
             "trial": best.trial_id,
             "resource": best.resource,
             "elapsed": best.elapsed,
+            "test": cut(held_out_text(state)),
+            "confirmed": cut(seen.confirmed),
             "configuration": cut(configuration_text(state.trials[best.trial_id].trial.configuration), 800),
         },
     }

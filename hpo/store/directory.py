@@ -49,6 +49,8 @@ class ExperimentDirectory:
     """The best configuration, as overrides."""
     schedule = _Inside("schedule.yaml")
     """The legs of the training that gave the best result, if its trial started from a copy of another's checkpoint."""
+    confirmation = _Inside("confirmation.json")
+    """Means and intervals of the best configurations, if `hpo confirm` has trained them again."""
     front = _Inside("front.yaml")
     """Results on the Pareto front, in place of `best` if there are several objectives."""
     warm_start = _Inside("warm_start.jsonl")

@@ -1,6 +1,8 @@
 """The current state of one experiment for programs, and of all tags in a few numbers."""
 
+import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.text import front_of, steering_text
 from hpo.events.types import Event, Kind, Status
 from hpo.history.conditions import ERROR, condition_of_experiment, noted_condition
+from hpo.results.confirmed import confirmed
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata
 from hpo.results.hypervolume import front_share
@@ -56,8 +59,10 @@ def standing(experiment: Experiment) -> dict[str, Any]:
             "trial_id": best.trial_id,
             "value": state.objective.value(best.loss),
             "resource": best.resource,
+            "test": _finite(state.held_out.of(best.trial_id, best.resource)),
             "configuration": dict(state.trials[best.trial_id].trial.configuration),
         },
+        "confirmed": confirmed(ExperimentDirectory(experiment.directory), state),
         "objectives": {aim.metric: {"mode": aim.mode, "log": aim.log} for aim in state.objective.aims},
         "front": front_of(state),
         "hypervolume": front_share(config, state.front) if state.front else None,
@@ -65,6 +70,10 @@ def standing(experiment: Experiment) -> dict[str, Any]:
         "closest": state.closest and {"trial_id": state.closest[0], "values": list(state.closest[1])},
         "last_failure": _failure(experiment.directory, last_failure(experiment)),
     }
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _versions(state: ExperimentState) -> list[dict[str, Any]]:

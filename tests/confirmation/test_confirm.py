@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hpo.config.reading import read_config
 from hpo.confirmation.confirm import confirm
 from hpo.confirmation.text import as_dict
 from hpo.errors import ConfigError
+from hpo.history.follower import Follower
 from hpo.results.experiment import load_experiment
 from tests.conftest import error_of, succeeded
 from tests.support import forking
@@ -96,6 +98,24 @@ def test_a_search_is_confirmed_with_fresh_paired_seeds_and_the_same_call_trains_
     assert "It is better than the default" in said
     stored = json.loads((folder / "outputs/s-confirm/noisy/CONFIRM/confirmation.json").read_text())
     assert stored == content
+    # The search's own best.yaml says so: its trial is the first candidate.
+    content = as_dict(found)
+    first, kept = content["candidates"][0], yaml.safe_load(Path("outputs/s/noisy/RS/seed_0/best.yaml").read_text())
+    assert kept["confirmed"] == {
+        **{key: first[key] for key in ("mean", "low", "high", "seeds")},
+        "chosen": content["chosen"] == 0,
+    }
+    told = f"confirmed: score {first['mean']:.4g} ["
+    assert told in succeeded(command("status", "s"))
+    succeeded(command("report", "outputs/s/noisy/RS/seed_0"))
+    assert "by hpo confirm" in Path("outputs/s/noisy/RS/seed_0/report.html").read_text()
+    follower = Follower(Path("outputs/s/noisy/RS/seed_0"))
+    follower.advance()
+    assert follower.seen().confirmed.startswith(told)
+    # A search that goes on and finds another best has one that is not confirmed.
+    Path("outputs/s/noisy/RS/seed_0/confirmation.json").write_text(json.dumps({**content, "candidates": []}))
+    search("max_num_trials=9")
+    assert yaml.safe_load(Path("outputs/s/noisy/RS/seed_0/best.yaml").read_text())["confirmed"] is False
 
 
 def test_a_killed_confirmation_goes_on_and_more_seeds_continue_it(folder, monkeypatch):

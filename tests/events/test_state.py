@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from hpo.events.incumbent import Incumbent
 from hpo.events.objective import Objective
-from hpo.events.state import ExperimentState, Incumbent
+from hpo.events.state import ExperimentState
 from hpo.events.types import Decision, Event, Kind, Status, Trial
 
 OBJECTIVE = Objective("error", "min", "epoch")

@@ -2,8 +2,9 @@
 
 import pytest
 
+from hpo.events.incumbent import Incumbent
 from hpo.events.objective import Objective
-from hpo.events.state import ExperimentState, Incumbent
+from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Trial
 from hpo.tuner.stopping import Budget, Failures

@@ -17,14 +17,13 @@ def confirm(
 ) -> None:
     """Train the best configurations again with fresh seeds, and say which to take and how good it really is."""
     from hpo.confirmation.confirm import confirm as train_and_compare
-    from hpo.confirmation.text import as_dict, as_text
-    from hpo.store.atomic_files import write_atomically
+    from hpo.confirmation.notes import write_notes
+    from hpo.confirmation.text import as_text
     from hpo.watching.terminal_warnings import show_warnings
 
     show_warnings()
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         found = train_and_compare(place, top=top, seeds=seeds)
     for confirmation in found:
-        content = as_dict(confirmation)
-        write_atomically(confirmation.folder / "confirmation.json", json.dumps(content, indent=1).encode())
+        content = write_notes(confirmation)
         say(json.dumps(content) if as_json else f"\n{as_text(confirmation)}")

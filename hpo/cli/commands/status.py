@@ -23,6 +23,7 @@ from hpo.events.text import (
 )
 from hpo.history.conditions import condition_of_experiment
 from hpo.launchers.remote import launcher_of, read_record
+from hpo.results.confirmed import confirmed_text
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
 from hpo.results.hypervolume import hypervolume_text
@@ -83,6 +84,8 @@ def _show(experiment: Experiment) -> None:
     say(f"{experiment.directory}: {condition}")
     say(f"  {clock(state.elapsed)}, {counts_text(state)}")
     say(f"  {best_name(state)} {best_text(state)}{hypervolume_text(experiment.config, state.front)}")
+    if text := confirmed_text(ExperimentDirectory(experiment.directory), state):
+        say(f"  {text}")
     if text := steering_text(state):
         say(f"  {printable(text)}")
     if state.steering.held is not None and not state.finished:

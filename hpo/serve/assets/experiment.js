@@ -129,7 +129,8 @@ whenOpen(() => {
       [0, clock(elapsed()), ""], [0, String(board.n_workers ?? "?"), `busy ${percent(board.busy)}` + (board.condition === "running" ? `, ${percent(board.recent)} in the last minute` : "")],
     ]);
     const text = !best ? "" : board.front ? `Front: ${board.front}. Best configuration for ${board.metric}: ${best.configuration}` : `Best configuration: ${best.configuration}`;
-    if (configuration.textContent !== text) configuration.textContent = text;
+    const told = text + (best && best.test ? ` Not selected on: ${best.test}.` : "") + (best && best.confirmed ? ` Best ${best.confirmed}.` : "");
+    if (configuration.textContent !== told) configuration.textContent = told;
     const rows = board.workers.rows;
     workers.scroll.hidden = !rows.length;
     none.hidden = rows.length > 0;
