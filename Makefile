@@ -40,7 +40,7 @@ $(EXTRAS)/.installed: pyproject.toml
 test-extras: $(EXTRAS)/.installed ## what the suite skips: training libraries, trackers and the SDK of SageMaker, in an environment of their own
 	HPO_TEST_EXTRAS=1 $(EXTRAS)/bin/python -m pytest -n $(WORKERS) tests/integrations tests/trackers \
 		tests/training_scripts/test_recorded_scripts.py \
-		tests/launchers/sagemaker/test_request.py::test_images_are_those_of_the_sdk
+		tests/sagemaker/test_request.py::test_images_are_those_of_the_sdk
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import hpo
-from hpo.backends.ray.backend import RayBackend
-from hpo.backends.ray.messages import to_json
-from hpo.backends.ray.settings import RaySettings
 from hpo.config.reading import resolve
 from hpo.events.types import Exit, Report, Trial
+from hpo.ray.backend import RayBackend
+from hpo.ray.messages import to_json
+from hpo.ray.settings import RaySettings
 from hpo.store.directory import ExperimentDirectory
 from perf import latency
 

@@ -86,7 +86,7 @@ def main() -> None:
         }
         backend = {
             "name": "sagemaker",
-            "_target_": "hpo.backends.sagemaker.SageMakerBackend",
+            "_target_": "hpo.sagemaker.SageMakerBackend",
             "bucket": fake.bucket,
             "role": fake.role,
             "probe_seconds": 60,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from hpo.aws.archive import Stamps, pack_whole, stamps
+from hpo.backends.checkpoint_archive import Stamps, pack_whole, stamps
 from hpo.backends.report_channel import PREFIX
 from hpo.config.schema import BenchmarkConfig
 from hpo.store.directory import ExperimentDirectory

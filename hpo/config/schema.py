@@ -36,11 +36,16 @@ BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "m
 BACKENDS = {
     "local": "hpo.backends.local.LocalBackend",
     "simulated": "hpo.backends.simulated.SimulatedBackend",
-    "ray": "hpo.backends.ray.backend.RayBackend",
+    "ray": "hpo.ray.backend.RayBackend",
     "slurm": "hpo.slurm.SlurmBackend",
-    "sagemaker": "hpo.backends.sagemaker.SageMakerBackend",
+    "sagemaker": "hpo.sagemaker.SageMakerBackend",
 }
 """Backend classes by name, for experiments of version 0.1, which store only the name."""
+FORMER_TARGETS = {
+    "hpo.backends.ray.backend.RayBackend": BACKENDS["ray"],
+    "hpo.backends.sagemaker.SageMakerBackend": BACKENDS["sagemaker"],
+}
+"""Backend classes by the former names that stored experiments and users' YAML contain."""
 REAL_BACKENDS = frozenset(target for name, target in BACKENDS.items() if name != "simulated")
 """Backends that train for real; an experiment may resume on a different one."""
 
@@ -209,7 +214,7 @@ class ExperimentConfig:
         if target is None:
             name = self.backend.get("name")
             raise ConfigError(f"backend={name}: use auto, {', '.join(BACKENDS)}, or give it a _target_")
-        return str(target)
+        return FORMER_TARGETS.get(str(target), str(target))
 
     @property
     def backend_of_name(self) -> str | None:

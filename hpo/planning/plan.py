@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hpo.aws.settings import region_of_environment
 from hpo.backends.backend_choice import backend_of, check_backend
 from hpo.backends.gpus import visible_gpus
 from hpo.config.schema import ExperimentConfig
@@ -24,6 +23,7 @@ from hpo.planning.expectation import Expectation, TrainingCourse, Trainings, sim
 from hpo.planning.prices import Prices, ask_aws
 from hpo.planning.smoke_trial import Smoke, smoke_trial
 from hpo.randomness import Randomness
+from hpo.sagemaker.settings import region_of_environment
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.construction import scheduler_of
 from hpo.tables.lookup import find_table

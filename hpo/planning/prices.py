@@ -68,7 +68,7 @@ def ask_aws(instance_types: Collection[str], region: str, profile: str | None) -
         HPOError: AWS cannot be reached, or rejects the request; the message names the file of an earlier request, if
             any.
     """
-    from hpo.aws.prices import SOURCE, training_prices
+    from hpo.sagemaker.prices import SOURCE, training_prices
 
     path = Path(os.environ.get("HPO_CACHE", "~/.cache/hpo")).expanduser() / "prices" / f"aws-{region}.yaml"
     known = read_prices(path) if path.is_file() else None

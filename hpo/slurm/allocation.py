@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hpo.backends.ray.made import ClusterPlan, makes_cluster, ray_cluster
 from hpo.config.schema import ExperimentConfig
+from hpo.ray.job_cluster import ClusterPlan, makes_cluster, ray_cluster
 
 _OF_STEPS = (
     "PMI",

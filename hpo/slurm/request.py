@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.ray.made import check_nodes, makes_cluster
 from hpo.config.schema import BACKENDS, ExperimentConfig
 from hpo.errors import ConfigError
+from hpo.ray.job_cluster import check_nodes, makes_cluster
 from hpo.slurm.commands import OWN_KEYS
 
 CONFIG = "request.yaml"

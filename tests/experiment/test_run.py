@@ -17,7 +17,7 @@ from hpo.errors import ConfigError, ExperimentError
 from hpo.events.state import ExperimentState
 from hpo.figures.experiment_charts import anytime
 from hpo.history.curves import trajectory
-from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics
+from hpo.sagemaker.tuning_metrics import TuningMetrics
 from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import restore, verify
 from hpo.tables.table import Table, read_table

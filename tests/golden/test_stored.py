@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 import hpo
-from hpo.aws.names import identity
 from hpo.config.reading import resolve
+from hpo.sagemaker.names import identity
 from tests.conftest import SCRIPTS as HERE
 from tests.conftest import Workplace, succeeded
 from tests.golden.store import ARCHIVE, SCRIPTS

@@ -41,7 +41,7 @@ def test_a_launcher_says_whether_it_runs_experiments_here():
     assert runs_here(mine("Mine")), "what a launcher of the user's own does counts, and not its name"
     assert not runs_here(mine("Elsewhere"))
     assert not runs_here(config("hpo.slurm.SlurmLauncher"))
-    assert not runs_here(config("hpo.launchers.sagemaker.SageMakerLauncher"))
+    assert not runs_here(config("hpo.sagemaker.SageMakerLauncher"))
 
 
 @pytest.mark.parametrize("target", ["hpo.launchers.local.Nobody", "os.system", None])

@@ -1,3 +1,3 @@
 """The SageMaker of the tests, for the programs that are about its faults."""
 
-from tests.launchers.sagemaker.conftest import fake, place, service  # noqa: F401  fixtures
+from tests.sagemaker.conftest import fake, place, service  # noqa: F401  fixtures

@@ -51,7 +51,7 @@ def parent_of(pid):
 
 def find(folder, role):
     """The pids of those that have a role; a host's forks, the trials, are none."""
-    marks = {"driver": "hpo.backends.ray.driver", "actor": "ray::", "host": "hpo.host.host"}
+    marks = {"driver": "hpo.ray.driver", "actor": "ray::", "host": "hpo.host.host"}
     actors = [pid for pid, line in ours(folder) if line.startswith("ray::")]
     pids = [pid for pid, line in ours(folder) if marks[role] in line]
     return [pid for pid in pids if parent_of(pid) in actors] if role == "host" else pids

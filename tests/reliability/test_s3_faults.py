@@ -12,8 +12,8 @@ import pytest
 
 from hpo.results.experiment import load_experiment
 from tests.conftest import error_of, succeeded
-from tests.launchers.sagemaker.test_launcher import needs_service, results, synced, to_be_synced
 from tests.reliability.harness import RUNS
+from tests.sagemaker.test_launcher import needs_service, results, synced, to_be_synced
 
 pytestmark = [pytest.mark.timeout(2000), *needs_service]  # the first of two holds
 

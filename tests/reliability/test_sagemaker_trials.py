@@ -8,9 +8,9 @@ import pytest
 
 from hpo.events.types import Kind
 from hpo.results.experiment import load_experiment
-from tests.launchers.sagemaker.test_launcher import needs_service
 from tests.reliability.harness import RUNS, Project
 from tests.reliability.test_kill import decisions
+from tests.sagemaker.test_launcher import needs_service
 
 pytestmark = [*needs_service, pytest.mark.process]
 

@@ -17,8 +17,8 @@ import pytest
 
 from hpo.results.experiment import load_experiment
 from tests.conftest import succeeded
-from tests.launchers.sagemaker.test_launcher import needs_service
 from tests.reliability.harness import RUNS, TRUTHFUL
+from tests.sagemaker.test_launcher import needs_service
 
 pytestmark = [pytest.mark.timeout(1800), *needs_service]  # the first of two holds
 
@@ -92,7 +92,7 @@ def made_again(place, fake, kind, tag, name):
     return sum(reports.values()) - len(reports), int(said[1]), int(said[2])
 
 
-@pytest.mark.slow  # the suite takes machines away from single trials: tests/backends/sagemaker
+@pytest.mark.slow  # the suite takes machines away from single trials: tests/sagemaker
 def test_a_machine_that_is_taken_away_costs_at_most_one_interval_and_the_job_says_so(place, fake):
     figures = {kind: [] for kind in KINDS}
     for number in range(max(round(RUNS / len(KINDS)), 1)):

@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-from tests.launchers.sagemaker.test_launcher import METHODS, grid, needs_service
 from tests.reliability.harness import RUNS
+from tests.sagemaker.test_launcher import METHODS, grid, needs_service
 
 pytestmark = [pytest.mark.timeout(2000), *needs_service]  # the first of two holds
 

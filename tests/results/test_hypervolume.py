@@ -12,9 +12,9 @@ from hpo.exporting.grid_table import table_of
 from hpo.history.follower import Snapshot
 from hpo.history.importance import importance, losses_at_shared_resource
 from hpo.history.live_board import Board
-from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics, definitions
 from hpo.planning.expectation import simulate_method
 from hpo.results.hypervolume import front_share
+from hpo.sagemaker.tuning_metrics import TuningMetrics, definitions
 from hpo.serve.views import board_view
 from hpo.trackers.webhook import Webhook
 from hpo.watching.plain_lines import PlainLines

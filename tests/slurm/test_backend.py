@@ -19,11 +19,11 @@ from hpo.slurm import worker_jobs
 from hpo.slurm.commands import call
 from hpo.slurm.settings import minutes_of
 from hpo.store.directory import ExperimentDirectory
-from tests.backends.sagemaker.test_backend import SLOWLY, different, ends
 from tests.backends.test_backends import SCRIPT
 from tests.conftest import succeeded
 from tests.reliability.harness import Project
 from tests.reliability.test_kill import decisions
+from tests.sagemaker.test_backend import SLOWLY, different, ends
 from tests.support import backend_contract
 from tests.support.backend_contract import BackendContract, listen, resources
 from tests.support.slurm.cluster import wait_until

@@ -146,7 +146,7 @@ def test_what_has_been_interrupted_is_started_before_it_is_steered(workplace, ru
 def test_an_experiment_that_runs_as_a_sagemaker_job_cannot_be_reached(tmp_path):
     config = load_config(STEPS, "RS", random_seed=1)
     (tmp_path / "experiment.yaml").write_text(to_yaml(config))
-    record = {"launcher": {"_target_": "hpo.launchers.sagemaker.SageMakerLauncher"}, "record": {"job": "j"}}
+    record = {"launcher": {"_target_": "hpo.sagemaker.SageMakerLauncher"}, "record": {"job": "j"}}
     (tmp_path / "launch.json").write_text(json.dumps(record))
     with contextlib.closing(Store(tmp_path / "events.db")) as store:
         store.append([Event(Kind.OPENED, 0.0, time.time(), body={"host": "elsewhere"})])

@@ -676,7 +676,7 @@ def main():
 
 def forget_clients():
     """Of this process, whose next ones have the addresses and credentials of that time."""
-    from hpo.aws import client
+    from hpo.sagemaker import client
 
     client.client.cache_clear()
     client._session.cache_clear()

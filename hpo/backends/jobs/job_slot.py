@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.aws.archive import unpack
 from hpo.backends.attempt_mirror import AttemptMirror
+from hpo.backends.checkpoint_archive import unpack
 from hpo.backends.jobs.object_names import ObjectNames, StoredCheckpoint, live_key
 from hpo.backends.jobs.outcome import exit_to_json
 from hpo.backends.jobs.protocols import ObjectPlace

@@ -19,10 +19,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.aws.names import LONGEST_JOB_NAME, hash4, part, slug
 from hpo.config.schema import ExperimentConfig
 from hpo.events.types import Trial
 
+LONGEST_JOB_NAME = 63
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _LIVE = re.compile(r"([^/]+)/(?:(\d{15})-(\d{15})|exit|begun)")
 _STORED = re.compile(r"(\d{5})-(\d{6})-(\d{15})\.tar")
 
@@ -146,6 +147,29 @@ def job_of_attempt(experiment: ExperimentConfig, whose: str, trial_id: int, atte
 
 def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def hash4(digest: str) -> str:
+    """Return four letters or digits for a hexadecimal digest."""
+    number, text = int(digest, 16), ""
+    for _ in range(4):
+        number, index = divmod(number, len(_ALPHABET))
+        text += _ALPHABET[index]
+    return text
+
+
+def slug(text: str) -> str:
+    """Return a text as letters, digits and single words joined by '-'; never empty."""
+    return re.sub(r"[^a-zA-Z0-9-]+", "-", text).strip("-") or "x"
+
+
+def part(text: str, most: int = 100) -> str:
+    """Return a text as one part of an S3 key. If it had to be changed, a hash of the original keeps it distinct."""
+    changed = re.sub(r"[^a-zA-Z0-9_.-]+", "_", text)[:most]
+    if changed == text and text.strip("."):
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{changed.strip('.')}-{digest}"
 
 
 def description(trial: Trial, **more: Any) -> bytes:
