@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,8 @@ _SILENCE = 15.0
 """Seconds after which a call returns without a message; the next call shows the slot that the driver is alive."""
 _DESERTED = 45.0
 """Seconds without a call after which the slot ends: Ray leaves actors alive on nodes that it has declared dead."""
+_KILL_DELAY = 1.0
+"""Seconds before a trial's end by SIGKILL is told: a node that is taken away kills trials and slots, in any order."""
 
 __all__ = ["HPOError", "Slot"]
 
@@ -75,6 +78,7 @@ class Slot:
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()
         self._orders: list[dict[str, Any]] = []
+        self._told_to_end = False
         self._closing = False
         self._leaving: asyncio.TimerHandle | None = None
         self._forwarded = _Forwarded(self._tell)
@@ -138,6 +142,10 @@ class Slot:
                 for event in events:
                     if isinstance(event, Exit):
                         self._program.ended(event.trial_id, event.attempt)
+                        if event.signal == signal.SIGKILL and not self._told_to_end:
+                            time.sleep(
+                                _KILL_DELAY
+                            )  # if this process is killed meanwhile, the trial is lost, not failed
                 events = [_judged(event) for event in events]
                 if self._apart is not None:
                     for event in events:
@@ -160,10 +168,13 @@ class Slot:
     def _carry_out(self, order: Mapping[str, Any]) -> None:
         match order["do"]:
             case "start" if self._apart is None or self._apart.begin(order):
+                self._told_to_end = False
                 self._backend.start(Trial(order["trial"], order["configuration"]), order["attempt"], order["until"])
             case "stop":
+                self._told_to_end = True
                 self._backend.stop(order["trial"], order["patience"])
             case "kill":
+                self._told_to_end = True
                 self._backend.kill()
 
 
