@@ -82,8 +82,10 @@ class Slot:
         self._closing = False
         self._leaving: asyncio.TimerHandle | None = None
         self._forwarded = _Forwarded(self._tell)
-        logging.getLogger("hpo").addHandler(self._forwarded)
-        logging.getLogger("hpo").setLevel(logging.INFO)
+        hpo_log = logging.getLogger("hpo")
+        self._level_before = hpo_log.level
+        hpo_log.addHandler(self._forwarded)
+        hpo_log.setLevel(logging.INFO)
         self._apart = None
         if apart is not None:
             self._apart = ApartTrials(self._program.directory, config.benchmark, apart, name=name, tell=self._tell)
@@ -143,9 +145,8 @@ class Slot:
                     if isinstance(event, Exit):
                         self._program.ended(event.trial_id, event.attempt)
                         if event.signal == signal.SIGKILL and not self._told_to_end:
-                            time.sleep(
-                                _KILL_DELAY
-                            )  # if this process is killed meanwhile, the trial is lost, not failed
+                            # If this process is killed meanwhile, the trial is lost, not failed.
+                            time.sleep(_KILL_DELAY)
                 events = [_judged(event) for event in events]
                 if self._apart is not None:
                     for event in events:
@@ -162,6 +163,8 @@ class Slot:
             self._backend.close()
             if self._apart is not None:
                 self._apart.close()
+            logging.getLogger("hpo").removeHandler(self._forwarded)
+            logging.getLogger("hpo").setLevel(self._level_before)
             self._tell([{"closed": True}])
             self._loop.call_soon_threadsafe(self._closed.set)
 

@@ -1,6 +1,7 @@
 """A slot, called in an event loop as its actor does, without Ray."""
 
 import asyncio
+import logging
 import time
 
 import pytest
@@ -49,3 +50,11 @@ def test_a_kill_that_was_ordered_is_told_at_once(tmp_path, monkeypatch):
     script = """trap '' TERM; echo '{"epoch": 1, "loss": 0.5}' >> $HPO_REPORT_FILE; sleep 60 & wait; sleep 60"""
     ((end, _),) = asyncio.run(ends_of(script, tmp_path, [{"do": "kill"}]))
     assert end["signal"] == 9
+
+
+def test_a_closed_slot_forwards_no_more_messages(tmp_path):
+    log = logging.getLogger("hpo")
+    before = (list(log.handlers), log.level)
+    asyncio.run(ends_of("exit 0", tmp_path, []))
+    assert (log.handlers, log.level) == before
+    log.warning("this comes after the loop has ended")
