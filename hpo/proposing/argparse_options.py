@@ -113,6 +113,9 @@ def _argument(source: Source, call: ast.Call) -> Argument | None:
         kind = "other"
     else:
         kind = kind_of(ast.unparse(given["type"])) if "type" in given else "text"
+    told = text_of(source, given.get("help"))
+    if action == "store_false":
+        told = "; ".join(filter(None, [told, f"true gives {option}, which switches it off"]))
     argument = Argument(
         name,
         kind,
@@ -121,7 +124,7 @@ def _argument(source: Source, call: ast.Call) -> Argument | None:
         required=source.value(given.get("required")) is True or (place and nargs not in ("?", "*") and default is None),
         spelling=spelling,
         where=source.where(call),
-        help=text_of(source, given.get("help")),
+        help=told,
     )
     # A number that nobody gives would be None, with which a training cannot do much.
     bare = kind in ("int", "float") and "default" not in given and not is_never_tuned(argument)

@@ -90,6 +90,8 @@ class PrintedValue:
     """The expression that is printed; None if the program is not Python."""
     line: str
     """The whole line with 1 in place of each value."""
+    position: int
+    """Where in `line` the value is."""
     where: str
     counted: bool
     """Whether a total follows the value, as in `3/10`."""
@@ -256,7 +258,9 @@ def _values_of(line: list[Piece], where: str) -> Iterator[PrintedValue]:
         text = before[before.rfind(label) :]
         blank = r"\s+" if text == label + " " * (len(text) - len(label)) else r"\s*"
         pattern = rf"\b{_any_blanks(text)}{blank}{NUMBER}"
-        yield PrintedValue(name, pattern, value, shown, where, isinstance(after, str) and after.startswith("/"))
+        position = sum(len(piece) if isinstance(piece, str) else 1 for piece in joined[: number + 1])
+        counted = isinstance(after, str) and after.startswith("/")
+        yield PrintedValue(name, pattern, value, shown, position, where, counted)
 
 
 def _only_in_its_line(value: PrintedValue, lines: set[str]) -> PrintedValue:
@@ -264,9 +268,17 @@ def _only_in_its_line(value: PrintedValue, lines: set[str]) -> PrintedValue:
     if sum(re.search(value.pattern, line) is not None for line in lines) < 2:
         return value
     words = re.match(r"\W*[A-Za-z]+", value.line)
-    begin = words[0].strip() if words is not None else ""
+    begin = _any_blanks(words[0].strip()) if words is not None else ""
     start = r"\b" if value.logged else r"^\s*"
-    return replace(value, pattern=rf"{start}{_any_blanks(begin)}.*{value.pattern}") if begin else value
+    # The label may itself begin the line, and come once more in it: `step 1 | loss 1 | step time 1`.
+    beginnings = [start, *([f"{start}{begin}.*", f"{start}{begin}.*?"] if begin else [])]
+    patterns = [f"{beginning}{value.pattern}" for beginning in beginnings]
+    return next((replace(value, pattern=pattern) for pattern in patterns if _finds(pattern, value)), value)
+
+
+def _finds(pattern: str, value: PrintedValue) -> bool:
+    found = re.search(pattern, value.line)
+    return found is not None and found.start(1) == value.position
 
 
 def _any_blanks(text: str) -> str:

@@ -50,6 +50,16 @@ def test_a_label_that_is_part_of_another_is_told_from_it(printed):
     assert hits == {"epoch": ["3"], "loss": ["0.5"], "test_loss": ["0.25"]}
 
 
+def test_a_label_that_begins_its_line_and_comes_again_in_it_is_the_first_one(printed):
+    found = printed(
+        "print(f'step {s} | loss {a} | step time {t}ms')\nprint(f'step {s} train loss: {a} test loss: {b}')\n"
+    )
+    lines = ["step 30 | loss 0.5 | step time 7.5ms", "step 30 train loss: 0.25 test loss: 0.125"]
+    hits = {name: [m[1] for line in lines if (m := re.search(v.pattern, line))] for name, v in found.items()}
+    assert hits["step"] == ["30", "30"]
+    assert (hits["train_loss"], hits["test_loss"]) == (["0.25"], ["0.125"])
+
+
 def test_which_data_a_value_is_of_stands_at_the_beginning_of_its_line(printed):
     assert list(printed("print(f'Test set: Average loss: {x}, Accuracy: {a}/{n}')")) == [
         "test_average_loss",

@@ -58,6 +58,22 @@ parser.parse_args()
     assert not found["local_rank"].required
 
 
+def test_a_switch_that_is_on_by_default_says_what_passing_it_does(read):
+    found = named(
+        read(
+            """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--cuda", action="store_false", help="use CUDA (default: True)")
+parser.add_argument("--quiet", action="store_true", help="say less")
+parser.parse_args()
+"""
+        )
+    )
+    assert found["cuda"].help == "use CUDA (default: True); true gives --cuda, which switches it off"
+    assert found["quiet"].help == "say less"
+
+
 def test_a_number_without_a_default_is_needed(read):
     found = named(read("import argparse\np = argparse.ArgumentParser()\np.add_argument('--width', type=int)\n"))
     assert found["width"].required
