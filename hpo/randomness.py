@@ -8,11 +8,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.random.bit_generator import ISeedSequence
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,12 @@ class Randomness:
     paired: bool = False
     """Whether all configurations have the same training seed."""
 
-    def stream(self, name: str, index: int = 0) -> np.random.Generator:
+    def stream(self, name: str, index: int = 0) -> "np.random.Generator":
         """Return a new random number generator for a purpose (`name`) and the count of its uses (`index`)."""
+        import numpy as np  # late: help and completion draw no number, and NumPy takes a third of their time
+
         text = f"{self.random_seed}/{self.seed}/{name}/{index}"
-        key: Any = _Key(
-            hashlib.blake2b(text.encode(), digest_size=16).digest()
-        )  # Any: NumPy's type hints do not allow this
+        key = _key_type()(hashlib.blake2b(text.encode(), digest_size=16).digest())
         return np.random.Generator(np.random.Philox(key))
 
     def training_seed(self, configuration: Mapping[str, Any], copy: int | None = None) -> int:
@@ -49,18 +50,24 @@ class Randomness:
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little") >> 1
 
 
-class _Key(ISeedSequence):
-    """The key of a Philox generator, in the form of a NumPy seed sequence.
+@cache
+def _key_type() -> Any:  # Any: NumPy's type hints do not allow a seed sequence of one's own as the key
+    """Return the class of the key of a Philox generator, which has the form of a NumPy seed sequence.
 
     If the key is given as the argument `key`, NumPy also asks the operating system for entropy, which takes far longer.
     """
+    import numpy as np
+    from numpy.random.bit_generator import ISeedSequence
 
-    def __init__(self, digest: bytes) -> None:
-        self._words = np.frombuffer(digest, "<u8")
+    class Key(ISeedSequence):
+        def __init__(self, digest: bytes) -> None:
+            self._words = np.frombuffer(digest, "<u8")
 
-    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> NDArray[np.uint64]:
-        """Return the key as two 64-bit words, the low one first."""
-        return self._words
+        def generate_state(self, n_words: int, dtype: Any = np.uint64) -> "NDArray[np.uint64]":
+            """Return the key as two 64-bit words, the low one first."""
+            return self._words
+
+    return Key
 
 
 def canonical(configuration: Mapping[str, Any]) -> str:

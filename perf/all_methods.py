@@ -27,7 +27,7 @@ import numpy as np
 import search_tasks
 from kept_results import Cell, Kept, Result, marks_of
 
-from hpo.config.schema import CONF_DIR
+from hpo.config.config_folders import CONF_DIR
 
 LEFT_OUT = {
     "BOTORCH": "what it proposes is a library's, which changes, at a tenth of a second and more each",

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.reading import content_of
-from hpo.config.schema import CONF_DIR
 from release.key_reference import header, row
 
 _OPENING = """# All benchmarks

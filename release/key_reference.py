@@ -13,7 +13,8 @@ from hydra.utils import get_class
 from omegaconf import MISSING, OmegaConf
 
 from hpo.config.choices import accepted_names
-from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig
+from hpo.config.config_folders import CONF_DIR
+from hpo.config.schema import BUDGET_KEYS, BenchmarkConfig, ExperimentConfig
 
 INTERNAL = {"warm_start_sha256"}
 """Keys that hpo writes and no user gives."""

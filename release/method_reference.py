@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.reading import content_of
-from hpo.config.schema import CONF_DIR
 from hpo.schedulers.capabilities import capabilities_of, method_names
 from release.key_reference import header, row
 

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from hpo.cli.commands.all_commands import VERBS
 from hpo.cli.completion import OPTIONS
-from hpo.config.schema import CONF_DIR
+from hpo.config.config_folders import CONF_DIR
 from hpo.events.types import Kind
 from hpo.results.rows import ALWAYS
 from hpo.store.directory import ExperimentDirectory

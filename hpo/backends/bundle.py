@@ -22,7 +22,8 @@ from pathlib import Path, PurePosixPath
 
 import hpo
 from hpo.backends.executables import NOT_CODE, find_file
-from hpo.config.schema import CONF_DIR, BenchmarkConfig
+from hpo.config.config_folders import CONF_DIR
+from hpo.config.schema import BenchmarkConfig
 from hpo.errors import DISTRIBUTION, ConfigError
 from hpo.functions.finding import find_function
 

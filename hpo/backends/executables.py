@@ -6,7 +6,8 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
-from hpo.config.schema import CONF_DIR, BenchmarkConfig
+from hpo.config.config_folders import CONF_DIR
+from hpo.config.schema import BenchmarkConfig
 from hpo.errors import ConfigError
 from hpo.functions import function_process
 

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from hpo.cli.arguments import FOLDER, expand
 from hpo.config.choices import accepted_names
-from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.config_folders import CONF_DIR
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.store.tags import OUTPUTS
 

@@ -19,10 +19,11 @@ from hpo.cli.composition import is_plain, jobs, typed
 from hpo.cli.preflight import check_jobs
 from hpo.cli.show_config import cfg_job, describe_jobs
 from hpo.config.composing import hydra_errors_as_sentence
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.hydra_versions import REPLACE, VERSION_BASE, register_resolver
 from hpo.config.metric_direction import doubts
 from hpo.config.reading import resolve
-from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.errors import ConfigError, HPOError, print_error
 from hpo.launchers.base import Job, make_launcher, runs_here

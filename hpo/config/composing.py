@@ -26,9 +26,10 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.hydra_errors import hydra_error_as_sentence, unreadable
 from hpo.config.hydra_versions import REPLACE, VERSION_BASE
-from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.config.validation import wrong_tag
 from hpo.config.yaml_files import one_line, quoted
 from hpo.errors import ConfigError

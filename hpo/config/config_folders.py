@@ -1,8 +1,11 @@
-"""Folders of the user's own YAML files: `--config-dir DIR` on the command line, `config_dir=` in Python."""
+"""Folders of YAML files: hpo's own, and the user's, given by `--config-dir DIR` or, in Python, `config_dir=`."""
 
 from pathlib import Path
 
 from hpo.errors import ConfigError
+
+CONF_DIR = next(folder / "conf" for folder in Path(__file__).parents[1:3] if (folder / "conf").is_dir())
+"""The folder of hpo's YAML groups: inside the package if installed from a wheel, beside it in a source tree."""
 
 GROUPS = ("benchmark", "method", "backend", "launcher", "experiment", "hydra")
 _WANTED = "the folder that has your benchmark/ and method/ in it"

@@ -11,12 +11,12 @@ from typing import Any
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, UnsupportedValueType
 
-from hpo.config.config_folders import check_folder
+from hpo.config.config_folders import CONF_DIR, check_folder
 from hpo.config.environment_references import keep_references
 from hpo.config.hydra_errors import emptied, hydra_error_as_sentence, not_plain
 from hpo.config.hydra_versions import naming_keys
 from hpo.config.objectives import with_first
-from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.config.validation import check, check_names, check_preload
 from hpo.config.yaml_files import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml, with_leaves
 from hpo.errors import ConfigError

@@ -5,7 +5,6 @@ Hydra merges the YAML groups into `ExperimentConfig`, so that a misspelt key rai
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
@@ -26,9 +25,6 @@ from hpo.events.held_out import parse_names
 from hpo.events.objective import Objective
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
-
-CONF_DIR = next(folder / "conf" for folder in Path(__file__).parents[1:3] if (folder / "conf").is_dir())
-"""The folder of hpo's YAML groups: inside the package if installed from a wheel, beside it in a source tree."""
 
 BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "max_cost", "target_value")
 """Keys that limit an experiment; with a larger budget a finished experiment resumes."""

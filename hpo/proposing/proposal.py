@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpo.config.choices import ARGUMENTS
-from hpo.config.schema import CONF_DIR
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.yaml_files import flow_text
 from hpo.errors import ConfigError
 from hpo.proposing.argument_roles import resource_of

@@ -3,8 +3,8 @@
 import pkgutil
 from dataclasses import dataclass
 
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.reading import content_of
-from hpo.config.schema import CONF_DIR
 from hpo.searchers.capabilities import SearcherCapabilities
 
 

@@ -16,9 +16,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from hpo.errors import ConfigError
 from hpo.events.types import Configuration
@@ -28,6 +26,9 @@ from hpo.space.domain_parsing import check_argument_name, check_constant, parse_
 from hpo.space.domains import Choice, Domain
 from hpo.space.priors import AnyPrior, log_density, parse_prior
 from hpo.space.sweeper_syntax import parse_sweeper_expression
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,11 @@ class SearchSpace:
                 found[name] = domain.decode(float(unit))
         return found
 
-    def sample(self, rng: np.random.Generator) -> Configuration:
+    def sample(self, rng: "np.random.Generator") -> Configuration:
         """Draw a random configuration, uniform on each domain's scale; conditions do not change the odds of any value."""
         return self.decode(rng.random(len(self.domains)).tolist())
 
-    def sample_prior(self, rng: np.random.Generator) -> Configuration:
+    def sample_prior(self, rng: "np.random.Generator") -> Configuration:
         """Draw a random configuration, each hyperparameter from its prior, or uniformly if it has none."""
         if not self.priors:
             return self.sample(rng)

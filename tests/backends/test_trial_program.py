@@ -16,8 +16,9 @@ from hpo.backends.arguments import as_text
 from hpo.backends.executables import find_file, find_program
 from hpo.backends.trial_program import Program, threads_per_trial
 from hpo.config.choices import ArgumentStyle, Mode
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.reading import load_config, resolve
-from hpo.config.schema import CONF_DIR, BenchmarkConfig
+from hpo.config.schema import BenchmarkConfig
 from hpo.errors import ConfigError
 from hpo.events.types import Trial
 from hpo.randomness import Randomness

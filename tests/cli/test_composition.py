@@ -10,8 +10,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hpo.cli.composition import is_plain, jobs, typed
 from hpo.config.composing import composing, hydra_errors_as_sentence
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.hydra_versions import REPLACE, VERSION_BASE, register_resolver
-from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.config.yaml_files import check_kinds
 from hpo.errors import ConfigError
 from hpo.space.search_space import parse_space

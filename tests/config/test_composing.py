@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 
 import hpo
 from hpo.cli.composition import jobs
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.hydra_versions import IS_1_4, REPLACE
-from hpo.config.schema import CONF_DIR
 from hpo.errors import ConfigError
 from tests.conftest import succeeded
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.metric_direction import doubt
 from hpo.config.reading import load_config
-from hpo.config.schema import CONF_DIR
 
 HIGHER = """acc ACC Accuracy val_acc test/accuracy valAcc val-acc eval.acc accuracy@1 top5_acc top_1_acc auc ROC_AUC rocAUC
 AUROC f1 F1 f1-score macroF1 F1Score val_f1_macro r2 R2 test.r2 bleu BLEU sacre_bleu rouge mAP val/map IoU mIoU mean_reward"""

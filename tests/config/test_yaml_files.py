@@ -4,8 +4,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from hpo.cli.arguments import expand
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.reading import load_config, read_config, resolve, to_yaml
-from hpo.config.schema import CONF_DIR
 from hpo.config.yaml_files import check_kinds, load_yaml, read_yaml
 from hpo.errors import ConfigError
 

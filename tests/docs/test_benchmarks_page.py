@@ -5,8 +5,8 @@ import re
 import pytest
 from omegaconf import OmegaConf
 
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.reading import content_of
-from hpo.config.schema import CONF_DIR
 from tests.support.hosted import ROOT
 
 TEXT = (ROOT / "docs" / "reference" / "benchmarks.md").read_text()

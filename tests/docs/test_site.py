@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 import hpo
 from hpo import analysis, schedulers, searchers
 from hpo.cli.commands.all_commands import VERBS
-from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig
+from hpo.config.config_folders import CONF_DIR
+from hpo.config.schema import BenchmarkConfig, ExperimentConfig
 from hpo.events.types import Kind
 from hpo.schedulers.construction import MULTI_OBJECTIVE_METHODS
 from hpo.space import domain_parsing

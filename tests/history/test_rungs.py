@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hpo import schedulers
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.reading import load_config, resolve
-from hpo.config.schema import CONF_DIR
 from hpo.history.curves import rungs
 from hpo.history.rungs import rung_board
 from hpo.planning.expectation import simulate_method

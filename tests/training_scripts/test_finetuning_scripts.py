@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
+from hpo.config.config_folders import CONF_DIR
 from hpo.config.reading import load_config
-from hpo.config.schema import CONF_DIR
 from tests.support.hosted import METHODS, ROOT, TrialHost, changed, complete_small_experiments
 from tests.support.marks import or_slow
 from tests.support.small_texts import (
