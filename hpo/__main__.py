@@ -53,6 +53,10 @@ def _import(arguments: list[str]) -> Callable[[], int]:
             from hpo.cli.commands.main import main as run_verb
 
             return lambda: run_verb(arguments)
+        from hpo.cli.help import help_of
+
+        if (text := help_of(arguments)) is not None:
+            return lambda: sys.stdout.write(f"{text}\n") and 0
         from hpo.cli import run as cli
         from hpo.cli.arguments import expand
 

@@ -11,27 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hpo.cli.arguments import FOLDER, expand
+from hpo.cli.candidates import Candidate, path_candidates, place_candidates
 from hpo.config.choices import accepted_names
-from hpo.config.config_folders import CONF_DIR
+from hpo.config.config_folders import CONF_DIR, names_in
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
-from hpo.store.tags import OUTPUTS
-
-
-class Candidate(NamedTuple):
-    """A possible completion, whole or partial, and its description."""
-
-    text: str
-    about: str = ""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the word is finished; after a key, a group or a folder it continues."""
-        return not self.text.endswith(("=", ".", "/"))
-
 
 OPTIONS = (
     Candidate("--config-dir", "your own benchmark/NAME.yaml and method/NAME.yaml"),
@@ -147,9 +134,9 @@ def _values(param: Any, current: str, words: Sequence[str]) -> Iterator[Candidat
     if name == "overrides":
         yield from _of_run(words, current)
     elif name in ("place", "places"):
-        yield from _places(current)
+        yield from place_candidates(current)
     elif name in ("config_dir", "outputs"):
-        yield from _paths(current, folders_alone=True)
+        yield from path_candidates(current, folders_alone=True)
     elif name == "baseline":
         yield from (Candidate(path.stem) for path in sorted((CONF_DIR / "method").glob("*.yaml")))
     elif name == "trial":
@@ -157,9 +144,9 @@ def _values(param: Any, current: str, words: Sequence[str]) -> Iterator[Candidat
     elif "|" in (param.metavar or ""):
         yield from (Candidate(word) for word in param.metavar.split("|") if word.islower())
         if "FILE" in param.metavar:
-            yield from _paths(current)
+            yield from path_candidates(current)
     elif name in ("output", "file", "script", "socket", "token_file"):
-        yield from _paths(current)
+        yield from path_candidates(current)
 
 
 # ---------------------------------------------------------------------- runs
@@ -168,15 +155,15 @@ def _values(param: Any, current: str, words: Sequence[str]) -> Iterator[Candidat
 def _of_run(words: Sequence[str], current: str) -> Iterator[Candidate]:
     before, (name, equals, value) = words[-1] if words else "", current.partition("=")
     if before in FOLDER:
-        yield from _paths(current, folders_alone=True)
+        yield from path_candidates(current, folders_alone=True)
     elif before in ("--cfg", "-c"):
         yield from map(Candidate, ("job", "hydra", "all"))
     elif name in FOLDER and equals:
-        yield from (Candidate(f"{name}={found.text}") for found in _paths(value, folders_alone=True))
+        yield from (Candidate(f"{name}={found.text}") for found in path_candidates(value, folders_alone=True))
     elif current.startswith("-"):
         yield from OPTIONS
     elif current.startswith("@"):
-        yield from (Candidate(f"@{found.text}") for found in _paths(current[1:]))
+        yield from (Candidate(f"@{found.text}") for found in path_candidates(current[1:]))
     else:
         sign = re.match("[+~]*", current)
         prefix = "" if sign is None else sign[0]
@@ -212,21 +199,19 @@ def _folders(words: Sequence[str]) -> Iterator[str]:
 
 def _keys(words: Sequence[str], typed: str) -> Iterator[str]:
     """Yield choices of a group, composed configuration keys and values of a key; none if the line does not compose."""
-    from hpo.cli.composition import jobs, places_of  # Hydra
-    from hpo.config.composing import composing, hydra_errors_as_sentence
+    key, equals, value = typed.partition("=")
+    first, comma, _ = value.rpartition(",")  # complete the last value of a sweep
+    if equals and (names := _choices(key, words)):
+        first, comma, _ = value.rpartition(",")  # complete the last value of a sweep
+        yield from (f"{key}={first}{comma}{name}" for name in names if name not in first.split(","))
+        return
+    from hpo.cli.composition import jobs  # Hydra
+    from hpo.config.composing import hydra_errors_as_sentence
     from hpo.config.reading import to_plain
 
-    key, equals, value = typed.partition("=")
     try:
         known = [*_to_compose(expand(words))]
         with hydra_errors_as_sentence(own_folder=True):
-            if equals and "." not in key:  # choices of groups have no dot before the `=`
-                with composing(places_of(known)) as composer:
-                    names = composer.loader.get_group_options(key)
-                if names:
-                    first, comma, _ = value.rpartition(",")  # complete the last value of a sweep
-                    yield from (f"{key}={first}{comma}{name}" for name in names if name not in first.split(","))
-                    return
             seed = [] if any(word.startswith("seed=") for word in known) else ["seed=0"]
             made = [job.config for job in itertools.islice(jobs([*known, "experiment_tag=t", *seed]), _MOST_JOBS)]
     except HPOError:
@@ -235,6 +220,24 @@ def _keys(words: Sequence[str], typed: str) -> Iterator[str]:
     for config in made:
         found |= dict.fromkeys(_values_of(config, key) if equals else _keys_below(to_plain(config), key))
     yield from found
+
+
+def _choices(key: str, words: Sequence[str]) -> list[str]:
+    """Return the choices of a group; empty if the key is no group, or a folder on the line does not exist."""
+    folders = [CONF_DIR, *(Path(folder).expanduser() for folder in _folders(words))]
+    if any(word.startswith(("@", "hydra.searchpath=")) for word in words) or "/" in key:
+        from hpo.cli.composition import places_of  # Hydra alone knows all places of groups
+        from hpo.config.composing import composing, hydra_errors_as_sentence
+
+        try:
+            with (
+                hydra_errors_as_sentence(own_folder=True),
+                composing(places_of([*_to_compose(expand(words))])) as known,
+            ):
+                return list(known.loader.get_group_options(key)) if "." not in key else []
+        except HPOError:
+            return []
+    return names_in(key, folders) if all(folder.is_dir() for folder in folders) else []
 
 
 _MOST_JOBS = 2
@@ -274,27 +277,3 @@ def _values_of(config: ExperimentConfig, key: str) -> Iterator[str]:
         yield from (f"{key}={name}" for name in accepted_names(type(node)))
     elif isinstance(node, int | float) or (isinstance(node, str) and re.fullmatch(r"[\w./-]+", node)):
         yield f"{key}={node}"
-
-
-# ---------------------------------------------------------------------- places
-
-
-def _places(current: str) -> Iterator[Candidate]:
-    """Yield tags and directories."""
-    if "/" not in current and OUTPUTS.is_dir():
-        yield from (Candidate(path.name, "tag") for path in sorted(OUTPUTS.iterdir()) if path.is_dir())
-    yield from _paths(current, folders_alone=True)
-
-
-def _paths(current: str, *, folders_alone: bool = False) -> Iterator[Candidate]:
-    """Yield paths that begin with the typed text; hidden files only if a dot is typed."""
-    parent, slash, name = current.rpartition("/")
-    folder = Path(parent + slash).expanduser()
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(name) and (name or not path.name.startswith(".")):
-            if path.is_dir():
-                yield Candidate(f"{parent}{slash}{path.name}/")
-            elif not folders_alone:
-                yield Candidate(f"{parent}{slash}{path.name}")

@@ -1,5 +1,6 @@
 """Folders of YAML files: hpo's own, and the user's, given by `--config-dir DIR` or, in Python, `config_dir=`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from hpo.errors import ConfigError
@@ -32,3 +33,13 @@ def check_folder(said: str, folder: str) -> Path:
             f"{name}: Hydra reads files that end in .yaml alone; rename it to {name.with_suffix('.yaml').name}"
         )
     return path
+
+
+def groups_in(folders: Iterable[Path]) -> list[str]:
+    """Return the groups of some folders in alphabetical order, without Hydra's own."""
+    return sorted({path.parent.name for folder in folders for path in folder.glob("*/*.yaml")} - {"hydra"})
+
+
+def names_in(group: str, folders: Iterable[Path]) -> list[str]:
+    """Return the choices that some folders have for a group, in alphabetical order."""
+    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})

@@ -91,7 +91,7 @@ class PrintedValue:
     line: str
     """The whole line with 1 in place of each value."""
     position: int
-    """Where in `line` the value is."""
+    """Index of the value in `line`."""
     where: str
     counted: bool
     """Whether a total follows the value, as in `3/10`."""

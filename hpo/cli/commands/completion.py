@@ -6,8 +6,9 @@ from typing import Annotated
 
 import click
 
+from hpo.cli.candidates import Candidate
 from hpo.cli.commands.app import VERBS, Option, Word, verb
-from hpo.cli.completion import Candidate, Typed, candidates
+from hpo.cli.completion import Typed, candidates
 from hpo.errors import ConfigError
 
 BASH = r"""_hpo() {

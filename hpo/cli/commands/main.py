@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from hpo.cli.commands.app import VERBS
+from hpo.cli.help import help_of
 from hpo.errors import ConfigError, did_you_mean
 
 MODULES = {
@@ -40,9 +41,10 @@ def main(arguments: Sequence[str]) -> int:
         HPOError: The command failed.
     """
     if arguments[0] == "help":
-        from hpo.cli import run
-
-        return main([arguments[1], "--help"]) if len(arguments) > 1 else run.main(["--help"])
+        if len(arguments) > 1:
+            return main([arguments[1], "--help"])
+        click.echo(help_of([]))
+        return 0
     name, *rest = arguments
     if name not in MODULES:
         remedy = did_you_mean(name, MODULES, "; `hpo help` lists all commands")
