@@ -57,6 +57,7 @@ perf: $(VENV)/.installed ## the figures of docs/how-it-is-measured.md
 	$(BIN)/python perf/idle.py
 	$(BIN)/python perf/scale.py
 	$(BIN)/python perf/startup.py
+	$(BIN)/python perf/command_line.py
 	$(BIN)/python perf/sweeper.py
 	$(BIN)/python perf/sweep.py
 	$(BIN)/python perf/own_script.py
