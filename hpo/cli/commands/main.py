@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import click
 
-from hpo.cli.commands.app import VERBS
+from hpo.cli.commands.app import VERBS, say
 from hpo.cli.help import help_of
 from hpo.errors import ConfigError, did_you_mean
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[0] == "help":
         if len(arguments) > 1:
             return main([arguments[1], "--help"])
-        click.echo(help_of([]))
+        say(help_of([]))
         return 0
     name, *rest = arguments
     if name not in MODULES:
