@@ -12,9 +12,10 @@ from typing import Any, get_args
 from hydra.utils import get_class
 from omegaconf import MISSING, OmegaConf
 
+from hpo.config.budgets import BUDGET_KEYS
 from hpo.config.choices import accepted_names
 from hpo.config.config_folders import CONF_DIR
-from hpo.config.schema import BUDGET_KEYS, BenchmarkConfig, ExperimentConfig
+from hpo.config.schema import BenchmarkConfig, ExperimentConfig
 
 INTERNAL = {"warm_start_sha256"}
 """Keys that hpo writes and no user gives."""

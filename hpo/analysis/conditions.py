@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpo.analysis.loading import LoadedExperiment
-from hpo.config.schema import BACKENDS, BUDGET_KEYS, CONDITIONS, REAL_BACKENDS
+from hpo.config.budgets import BUDGET_KEYS
+from hpo.config.schema import BACKENDS, CONDITIONS, REAL_BACKENDS
 from hpo.errors import ConfigError
 from hpo.events.text import shortened
 

@@ -22,11 +22,12 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from hpo.backends.backend_choice import backend_of
 from hpo.config.composing import Composer, composing
 from hpo.config.config_folders import check_folder
+from hpo.config.default_method import default_methods
 from hpo.config.environment_references import keep_references
 from hpo.config.hydra_errors import emptied, unknown_key
 from hpo.config.hydra_versions import naming_keys
 from hpo.config.objectives import with_first
-from hpo.config.schema import BACKENDS, BenchmarkConfig, ExperimentConfig, MethodConfig, default_methods
+from hpo.config.schema import BACKENDS, BenchmarkConfig, ExperimentConfig, MethodConfig
 from hpo.config.yaml_files import quoted
 from hpo.errors import ConfigError
 from hpo.launchers.base import Job

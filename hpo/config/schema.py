@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from hpo.config.budgets import budget_keys
 from hpo.config.choices import (
     ArgumentStyle,
     CodeChanges,
@@ -25,9 +26,6 @@ from hpo.events.held_out import parse_names
 from hpo.events.objective import Objective
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
-
-BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "max_cost", "target_value")
-"""Keys that limit an experiment; with a larger budget a finished experiment resumes."""
 
 BACKENDS = {
     "local": "hpo.backends.local.LocalBackend",
@@ -48,22 +46,6 @@ REAL_BACKENDS = frozenset(target for name, target in BACKENDS.items() if name !=
 _CALL = {"concerns": "call"}
 _RESULTS = {"concerns": "results"}
 _MACHINE = {"concerns": "machine"}
-
-
-DEFAULT_METHODS = ("RS", "BO", "ASHA", "MOBSTER")
-"""Methods that run if a single-objective command does not choose `method`."""
-METHODS_OF_SEVERAL = ("RS", "MO-ASHA", "MO-ASHA-GP")
-"""Methods that run if a multi-objective command does not choose `method`."""
-
-
-def default_methods(*, several: bool) -> tuple[str, ...]:
-    """Return the methods that run if a command does not choose `method`."""
-    return METHODS_OF_SEVERAL if several else DEFAULT_METHODS
-
-
-def budget_keys(cost_attr: str | None) -> list[str]:
-    """Return the budget keys that an experiment can use: `max_cost` only if `cost_attr` names a metric."""
-    return [key for key in BUDGET_KEYS if key != "max_cost" or cost_attr is not None]
 
 
 @dataclass
@@ -174,6 +156,9 @@ class ExperimentConfig:
     max_num_trials: int | None = None
     max_num_evaluations: int | None = None
     max_cost: float | None = None
+    max_device_hours: float | None = None
+    max_price: float | None = None
+    device_price: float | None = None
     target_value: float | None = None
     scale_max_wallclock_time: bool = False
     num_gpus_per_trial: int | None = None
@@ -260,6 +245,16 @@ class ExperimentConfig:
     def budget(self) -> dict[str, Any]:
         """The limits of the experiment, by budget key; None is no limit."""
         return {key: getattr(self, key) for key in budget_keys(self.benchmark.cost_attr)}
+
+    @property
+    def devices_per_trial(self) -> int:
+        """The number of devices that a trial holds: its GPUs; a trial without GPUs counts as one device."""
+        return max(self.num_gpus_per_trial or 0, 1)
+
+    @property
+    def devices(self) -> int:
+        """The number of devices that all workers hold together."""
+        return (self.n_workers or 1) * self.devices_per_trial
 
     @property
     def place(self) -> str:

@@ -23,6 +23,9 @@ _NUMBERS = {
     "max_num_evaluations": (1, _POSITIVE),
     "max_failures": (1, _POSITIVE),
     "max_cost": (1e-9, _POSITIVE),
+    "max_device_hours": (1e-9, _POSITIVE),
+    "max_price": (1e-9, _POSITIVE),
+    "device_price": (1e-9, _POSITIVE),
     "max_wallclock_time": (1e-3, _POSITIVE),
     "trial_timeout": (1e-3, _POSITIVE),
     "trial_silence_timeout": (1e-3, _POSITIVE),
@@ -95,6 +98,11 @@ def _check_objective(config: ExperimentConfig) -> None:
         raise ConfigError(
             f"max_cost={config.max_cost:g}: nothing says what trials cost; name the metric that does in benchmark.cost_attr, "
             "or remove max_cost"
+        )
+    if config.max_price is not None and config.device_price is None:
+        raise ConfigError(
+            f"max_price={config.max_price:g}: nothing says what a device costs; give the price of one for an hour in "
+            "device_price, or limit max_device_hours"
         )
     tests = {f"benchmark.test_metric={name}": name for name in objective.test_metrics}
     for key, metric in {**objective.judged, **tests}.items():

@@ -179,6 +179,8 @@ def _experiment(
         random_seed=random_seed,
         paired_training_seeds=True,
         max_cost=None,
+        max_device_hours=None,
+        max_price=None,
         target_value=None,
         scale_max_wallclock_time=False,
         warm_start=[],

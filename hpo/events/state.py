@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hpo.events.code import CodeHistory
+from hpo.events.device_time import DeviceTime
 from hpo.events.fronts import Front, FrontPoint, extend_front
 from hpo.events.held_out import HeldOut
 from hpo.events.incumbent import Incumbent
@@ -61,6 +62,8 @@ class ExperimentState:
     """Number of trials that train the configuration of a failed one again."""
     copies: int = 0
     """Number of trials that started from a copy of another's checkpoint."""
+    device_time: DeviceTime = field(default_factory=DeviceTime)
+    """Seconds for which trials held devices."""
     nodes: Counter[str] = field(default_factory=Counter)
     """Number of attempts on each machine, as far as the log names machines."""
     code: CodeHistory = field(default_factory=CodeHistory)
@@ -105,7 +108,7 @@ class ExperimentState:
                 self.code.apply(event, self.sessions)
                 self.steering.apply(event)
                 self.created = event.time if self.created is None else self.created
-                self.finished = None
+                self.finished, self.device_time.names_machines = None, False
                 self._man(event)
                 self.silent_failures = 0  # whoever runs the command again may have mended something
             case Kind.FINISHED:
@@ -154,11 +157,8 @@ class ExperimentState:
         Trials that somebody has stopped are left out.
         """
         over = {Status.FAILED} if self.answered else set(Status) - {Status.RUNNING, Status.INTERRUPTED}
-        return [
-            state
-            for state in self.trials.values()
-            if state.status in over and not state.retried and state.stopped_by is None
-        ]
+        trials = self.trials.values()
+        return [one for one in trials if one.status in over and not one.retried and one.stopped_by is None]
 
     def busy_seconds(self) -> float:
         """Return the worker seconds spent on trials so far."""
@@ -189,6 +189,7 @@ class ExperimentState:
         node = event.body.get("node")
         if node is not None and (state := self.running.get(event.trial_id)) is not None:
             state.node = node
+            self.device_time.place(state, event.elapsed)
             self.nodes[node] += 1
 
     def _started(self, event: Event) -> None:
@@ -216,7 +217,7 @@ class ExperimentState:
         self._set_status(state, Status.RUNNING)
         state.until, state.then, state.ending = until, None, None
         state.attempt, state.position, state.lines = state.attempt + 1, 0, 0
-        state.node = None
+        state.node = state.placed = None
         state.began = state.heard = elapsed
         self._employ(state)
 
@@ -272,6 +273,7 @@ class ExperimentState:
         state = self._of(event)
         self._set_status(state, Status(event.body["status"]))
         state.busy += event.elapsed - state.began
+        self.device_time.end(state, event.elapsed)
         self.unread += event.body.get("unread", 0)
         self.again[state.promoted] += event.body.get("again", 0)
         state.ending = None

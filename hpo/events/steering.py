@@ -77,7 +77,7 @@ class Steering:
 
     def changes_under(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the limits set by commands, for a session with the same configured budget as before; else empty."""
-        return dict(self.changes) if given is not None and given == self.given else {}
+        return dict(self.changes) if same_limits(given, self.given) else {}
 
     def _obey(self, event: Event) -> None:
         by = event.body["by"]
@@ -92,6 +92,13 @@ class Steering:
                 self.changes.update(event.body["new"])
             case CommandName.END:
                 self.end = by
+
+
+def same_limits(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
+    """Whether two budgets are known and equal; a limit that a log of an earlier version does not have is none."""
+    if one is None or other is None:
+        return False
+    return all(one.get(key) == other.get(key) for key in {*one, *other})
 
 
 def is_mark(event: Event) -> bool:

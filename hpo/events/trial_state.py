@@ -42,6 +42,10 @@ class TrialState:
     """Elapsed time of the last report."""
     busy: float = 0.0
     """Seconds of all attempts that have ended."""
+    placed: float | None = None
+    """Elapsed time at which the current attempt got its machine; None if it waits, or if the backend names no machines."""
+    on_devices: float = 0.0
+    """Seconds for which the attempts that have ended held their devices: `busy` without the wait for a machine."""
     promoted: bool = False
     """Whether the current attempt resumes by a decision, and not after an interruption."""
     worker: int = 0

@@ -9,10 +9,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
+from hpo.config.budgets import BUDGET_KEYS
 from hpo.config.reading import read_config, resolve, to_plain
-from hpo.config.schema import BUDGET_KEYS, MACHINE_KEYS, REAL_BACKENDS, RUN_KEYS, ExperimentConfig
+from hpo.config.schema import MACHINE_KEYS, REAL_BACKENDS, RUN_KEYS, ExperimentConfig
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
+from hpo.events.steering import same_limits
 from hpo.events.types import Event, Kind
 from hpo.experiment.warm_start import prepare_copy
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
@@ -115,7 +117,7 @@ def is_done(last: Event | None, stored: ExperimentConfig | None, config: Experim
         return False
     if (budget := last.body.get("budget")) is not None:
         known = [budget, *([last.body["given"]] if last.body.get("given") else [])]  # before commands
-        return any({key: one.get(key) for key in config.budget} == config.budget for one in known)
+        return any(same_limits(one, config.budget) for one in known)
     return stored is None or stored.budget == config.budget
 
 

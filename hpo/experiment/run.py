@@ -8,12 +8,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hpo.backends.backend_choice import open_backend
+from hpo.config.budgets import has_limit
 from hpo.config.environment_references import from_environment
 from hpo.config.metric_direction import doubts
 from hpo.config.reading import to_config, to_yaml
@@ -175,8 +176,8 @@ def _run(
         opened = opening(config, backend, scheduler, state, files.path)
         config = _with_commanded_budget(files, config, state)
         backend.go_on(state)
-        budget = Budget(**config.budget)
-        if budget == Budget() and math.isinf(config.space.size) and scheduler.over is None:
+        budget = Budget.of(config)
+        if not has_limit(config.budget) and math.isinf(config.space.size) and scheduler.over is None:
             log.warning("no budget is given (max_num_trials, max_wallclock_time, ...): it runs until interrupted")
         for text in doubts(config.objective):
             log.warning("%s", text, extra={"once": text})
@@ -190,7 +191,7 @@ def _run(
             callbacks=callbacks,
             retry=config.retry is not None,
             inbox=None if backend.capabilities.repeatable else inbox,
-            on_budget=lambda budget: _store(files, replace(config, **asdict(budget))),
+            on_budget=lambda budget: _store(files, replace(config, **budget.limits(config.objective))),
         )
         tuner.commands.heard = tuner.inbox is not None and attend(backend, inbox.path)
         if not backend.capabilities.repeatable:

@@ -16,6 +16,7 @@ from hpo.events.fronts import Front
 from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Event, Kind, Status
+from hpo.history.device_use import device_hours, price_of
 from hpo.history.rungs import RungBoard, rung_board
 from hpo.results.hypervolume import front_share
 from hpo.results.rows import reason_of
@@ -198,6 +199,11 @@ class Board:
             found.append(_estimate(state.reports, config.max_num_evaluations, "reports", elapsed))
         if config.max_cost:
             found.append(_estimate(state.spending.total, config.max_cost, str(config.benchmark.cost_attr), elapsed))
+        if config.max_device_hours:
+            hours = round(device_hours(config, state, elapsed), 4)
+            found.append(_estimate(hours, config.max_device_hours, "device hours", elapsed))
+        if config.max_price and (price := price_of(config, device_hours(config, state, elapsed))) is not None:
+            found.append(_estimate(round(price, 2), config.max_price, "of max_price", elapsed))
         if config.max_num_trials:
             done = state.counted_trials - len(state.running)
             found.append(_estimate(done, config.max_num_trials, "trials", elapsed))

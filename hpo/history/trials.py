@@ -26,6 +26,8 @@ class TrialRow:
     """Resource of the report with the best value."""
     seconds: float
     """Duration of all attempts, including the running one."""
+    device_seconds: float
+    """Seconds for which its attempts held devices, without the wait for a machine."""
     configuration: Configuration
     further: Sequence[float | None] = ()
     """Values of the objectives after the first in the last report; None for one that is not finite or not reported."""
@@ -48,6 +50,7 @@ def trial_rows(subject: Subject) -> Iterator[TrialRow]:
             best=objective.value(own.best_loss) if own is not None and own.best_at is not None else None,
             best_at=own.best_at if own is not None else None,
             seconds=trial.busy + running,
+            device_seconds=trial.on_devices + (state.device_time.held(trial, state.elapsed) if running else 0.0),
             configuration=trial.trial.configuration,
             further=[_value(aim, trial.losses[place]) if trial.losses else None for place, aim in further],
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from hpo.config.budgets import longest_seconds
 from hpo.config.choices import WarmStartUse
 from hpo.config.schema import ExperimentConfig
 from hpo.events.outcome import ReportOutcome
@@ -73,7 +74,7 @@ def simulate_method(
 
     Args:
         config: Experiment with its budgets and its method.
-        trainings: Function that returns the course of a training; None if costs are unknown, and max_wallclock_time is
+        trainings: Function that returns the course of a training; None if costs are unknown, and a limit in time is
             ignored.
         workers: Number of trials that run at a time.
         restart: Seconds that a resumed trial takes to start again.
@@ -144,7 +145,7 @@ def _simulate(
                 go_on(now + restart, suggestion.trial_id, suggestion.until or maximum)
 
     fill(0.0)
-    limit = config.max_wallclock_time if trainings is not None else None
+    limit = longest_seconds(config.budget, devices=config.devices) if trainings is not None else None
     objective, target = config.objective, config.target_value
     while agenda:
         if run.reports >= MOST_REPORTS:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hpo.backends.backend_choice import backend_of, check_backend
 from hpo.backends.gpus import visible_gpus
+from hpo.config.budgets import longest_seconds
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.errors import ConfigError
@@ -111,8 +112,19 @@ class Group:
 
     @property
     def seconds_each(self) -> float | None:
-        """The duration of one experiment: as expected, else its wall-clock budget; None if neither is known."""
-        return self.config.max_wallclock_time if self.expected_seconds is None else self.expected_seconds
+        """The duration of one experiment: as expected, else its limit in time; None if neither is known."""
+        return (
+            longest_seconds(self.config.budget, devices=self.config.devices)
+            if self.expected_seconds is None
+            else self.expected_seconds
+        )
+
+    @property
+    def device_hours_each(self) -> float | None:
+        """The device hours of one experiment if all workers work until its end; None if that is not known."""
+        if self.seconds_each is None:
+            return None
+        return self.seconds_each * self.config.devices / 3600
 
     @property
     def disk_each(self) -> float | None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from hpo.config.budgets import has_limit, time_limits
 from hpo.config.metric_direction import doubts
 from hpo.planning.directory_state import DirectoryState
 from hpo.planning.plan import Group, Plan
@@ -40,17 +41,19 @@ def _metric(group: Group, _plan: Plan) -> Iterator[str]:
 def _budget(group: Group, _plan: Plan) -> Iterator[str]:
     config, name = group.config, group.name
     endless = group.scheduler is None or group.scheduler.over is None
-    if endless and all(
-        getattr(config, key) is None
-        for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "max_cost")
-    ):
+    if endless and not has_limit({**config.budget, "target_value": None}):
         yield f"{name}: there is no budget, and it runs until it is interrupted: pass max_wallclock_time or max_num_trials"
-    full, limit = _full_training(group), config.max_wallclock_time
-    if full is not None and limit is not None and limit < full:
-        yield (
-            f"{name}: max_wallclock_time={limit:g} s is shorter than one full-budget evaluation, about {full:.0f} s: no "
-            f"trial gets to the end; pass at least {full:.0f}"
-        )
+    full = _full_training(group)
+    for key, limit in time_limits(config.budget, devices=config.devices).items():
+        if full is not None and limit < full:
+            given: float = getattr(config, key)
+            seconds = key == "max_wallclock_time"
+            shown = f"{given:g} s" if seconds else f"{given:g}, which is {limit:.0f} s with all workers,"
+            enough = f"{full:.0f}" if seconds else f"{given * full / limit:.3g}"
+            yield (
+                f"{name}: {key}={shown} is shorter than one full-budget evaluation, about {full:.0f} s: no trial gets to the "
+                f"end; pass at least {enough}"
+            )
 
 
 def _full_training(group: Group) -> float | None:

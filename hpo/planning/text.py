@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from hpo.events.device_time import device_use_text
 from hpo.events.text import clock
+from hpo.history.device_use import limits_devices
 from hpo.planning.plan import Group, Plan
 from hpo.planning.plan_warnings import advice
 
@@ -47,10 +49,13 @@ def _group(group: Group, plan: Plan) -> Iterator[str]:
         )
     yield from _expectation(group, plan)
     if (each := group.seconds_each) is None:
-        yield "  time      unknown: there is no max_wallclock_time, and what a trial costs shows --smoke"
+        yield "  time      unknown: nothing limits it in time, and what a trial costs shows --smoke"
     else:
         kind = "at most " if group.expected_seconds is None else "about "
         yield f"  time      {'virtual, ' if config.simulated else ''}{_duration(each, kind)} each"
+    if (hours := group.device_hours_each) is not None and limits_devices(config):
+        kind = "at most" if group.expected_seconds is None else "about"
+        yield f"  devices   {kind} {device_use_text(hours, config.device_price)} each"
     if group.remote:
         yield from _jobs(group)
     if not config.simulated:
@@ -224,6 +229,7 @@ def _plain(group: Group) -> dict[str, Any]:
         "expectation": None if group.expectation is None else asdict(group.expectation),
         "smoke": None if group.smoke is None else {**asdict(group.smoke), "start_up": group.smoke.start_up},
         "seconds_each": group.seconds_each,
+        "device_hours_each": group.device_hours_each,
         "disk_bytes_each": group.disk_each,
         "jobs": [asdict(job) for job in group.jobs],
     }

@@ -22,6 +22,7 @@ from hpo.figures import page_figures
 from hpo.figures.style import STATUS_COLOURS, data_label
 from hpo.history import curves as history
 from hpo.history.conditions import condition_of_experiment
+from hpo.history.device_use import device_hours, limits_devices, price_of
 from hpo.history.trials import trial_rows
 from hpo.reports.lineage import lineage
 from hpo.reports.page import (
@@ -101,6 +102,7 @@ def _headline(experiment: Experiment) -> str:
         ("reports", f"{state.reports:,}", ""),
         ("elapsed time", clock(state.elapsed), f"{state.elapsed:.0f} s" if state.elapsed >= 60 else ""),
         *([(f"{cost} of all trials", f"{state.spending.total:.6g}", "")] if (cost := objective.cost_attr) else []),
+        *_device_tiles(experiment),
         ("workers", str(line.workers), f"busy {line.utilisation:.1%}" if line.attempts else ""),
     ]
     if text := again_text(state):
@@ -132,6 +134,15 @@ def _held_out_tiles(experiment: Experiment) -> list[tuple[str, str, str]]:
     ]
 
 
+def _device_tiles(experiment: Experiment) -> list[tuple[str, str, str]]:
+    """Return a tile with the device hours if they are limited or have a price."""
+    config, hours = experiment.config, device_hours(experiment.config, experiment.state)
+    price = price_of(config, hours)
+    if not limits_devices(config):
+        return []
+    return [("device hours", f"{hours:,.3g}", "" if price is None else f"price {price:,.2f}")]
+
+
 def _front_tile(experiment: Experiment) -> tuple[str, str, str]:
     front = experiment.state.front
     trials = len({point.trial_id for point in front})
@@ -143,7 +154,8 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
     objective, config = experiment.state.objective, experiment.config
     domains = config.space.domains
     further = [aim.metric for aim in objective.aims[1:]]
-    results = 8 + len(further)
+    paid = limits_devices(config)
+    results = 8 + paid + len(further)
     rows: list[list[Any]] = []
     for row in trial_rows(experiment):
         rows.append(
@@ -156,6 +168,7 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
                 row.best,
                 row.best_at,
                 row.seconds,
+                *([row.device_seconds * config.devices_per_trial / 3600] if paid else []),
                 *row.further,
                 list(_logs(experiment, row.trial, row.attempts - 1, output)),
                 *(row.configuration.get(name) for name in domains),
@@ -171,6 +184,7 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
         PageColumn(f"best {objective.metric}", number=True),
         PageColumn(f"at {resource}", number=True),
         PageColumn("seconds", number=True),
+        *([PageColumn("device hours", number=True)] if paid else []),
         *(PageColumn(metric, number=True) for metric in further),
         PageColumn("logs", links=True),
         *_columns_of(list(domains), [row[results + 1 :] for row in rows]),

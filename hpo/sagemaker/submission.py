@@ -17,6 +17,7 @@ from typing import Any
 from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
+from hpo.events.steering import same_limits
 from hpo.experiment.opening import differences
 from hpo.launchers.remote import REQUEST
 from hpo.sagemaker import bootstrap as sagemaker_bootstrap
@@ -102,7 +103,8 @@ def _check_results(job: SageMakerJob, settings: SageMakerSettings) -> None:
 
 
 def _has_failed(metadata: Mapping[str, Any], config: ExperimentConfig) -> bool:
-    return metadata.get("status") == "failed" and {key: metadata.get(key) for key in config.budget} == config.budget
+    budget = {key: metadata.get(key) for key in config.budget}
+    return metadata.get("status") == "failed" and same_limits(budget, config.budget)
 
 
 def _remove_results(job: SageMakerJob, settings: SageMakerSettings, output_dir: Path) -> None:

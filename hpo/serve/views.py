@@ -11,6 +11,7 @@ from hpo.events.text import best_text, configuration_text, counts_text, held_out
 from hpo.events.trial_state import TrialState
 from hpo.figures.style import thinned
 from hpo.history.conditions import noted_condition
+from hpo.history.device_use import limited_use_text
 from hpo.history.follower import Snapshot
 from hpo.history.live_board import Board
 from hpo.history.record import Record
@@ -48,6 +49,7 @@ def board_view(seen: Snapshot) -> dict[str, Any]:
         "busy": overall,
         "recent": recent,
         "target": config.target_value,
+        "devices": limited_use_text(config, state, elapsed=seen.elapsed),
         "finished": state.finished,
         "resource": objective.resource_attr or "reports",
         "gpu_use": dict(seen.gpu_use),

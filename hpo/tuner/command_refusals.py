@@ -1,7 +1,7 @@
 """The checks of commands: why a command cannot be carried out, in one sentence each. Nothing is changed here."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hpo.events.state import ExperimentState
@@ -100,8 +100,24 @@ def _budget(arguments: Mapping[str, Any], _: Command, moment: Moment) -> str | N
     for key, value in arguments.items():
         if (why := _limit(key, value, moment)) is not None:
             return why
+    if (why := _price_refusal(replace(moment.budget, **arguments), moment)) is not None:
+        return why
     if all(moment.limits[key] == value for key, value in arguments.items()):
         return f"{', '.join(f'{key}={limit_text(value)}' for key, value in arguments.items())} is the budget already"
+    return None
+
+
+def _price_refusal(budget: Budget, moment: Moment) -> str | None:
+    """Return why the price limits of a budget cannot be set; None if they can."""
+    if budget.max_price is None:
+        return None
+    if budget.device_price is None:
+        return f"max_price={budget.max_price:g} needs device_price, the price of a device for an hour"
+    spent = budget.price(moment.state, moment.elapsed)
+    if spent is not None and spent >= budget.max_price:
+        return (
+            f"max_price={budget.max_price:g}: {spent:.4g} are spent, {budget.device_price:g} per device hour; use more"
+        )
     return None
 
 
@@ -125,6 +141,8 @@ def _limit(key: str, value: Any, moment: Moment) -> str | None:
         return f"{said}: {state.spending.total:.6g} are spent; use more, or end"
     if key == "max_wallclock_time" and value <= moment.elapsed:
         return f"{said}: {moment.elapsed:.0f} s are over; use more, or end"
+    if key == "max_device_hours" and value <= (used := moment.budget.hours(state, moment.elapsed)):
+        return f"{said}: {used:.4g} device hours are used; use more, or end"
     best = state.incumbent
     if key == "target_value" and best is not None:
         reached = state.objective.value(best.loss)

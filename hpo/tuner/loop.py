@@ -237,7 +237,7 @@ class Tuner:
             reason = f"max_num_trials={self.budget.max_num_trials} trials are done"
         else:
             reason = f"the search space is exhausted: all {len(self.state.trials)} configurations are tried"
-        body: dict[str, Any] = {"reason": reason, "budget": self.budget.limits(self.state.objective)}
+        body: dict[str, Any] = {"reason": reason, "budget": self.budget.recorded(self.state.objective)}
         if self.state.steering.changes:
             body["given"] = self.state.steering.given
         self.journal.emit(Kind.FINISHED, body=body)
@@ -250,7 +250,7 @@ class Tuner:
             times += self.trials.endings.time_left()
         if self.inbox is not None:
             times += self.commands.next_look()
-        left = self.budget.time_left(self._elapsed())
+        left = self.budget.time_left(self.state, self._elapsed())
         if left is not None and not self.trials.endings.closing and not self._stalled:
             times.append(left)
         return min(times) if times else None

@@ -3,9 +3,10 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from hpo.config.schema import budget_keys
+from hpo.config.budgets import budget_keys
+from hpo.config.schema import ExperimentConfig
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.types import Exit, Status
@@ -24,12 +25,38 @@ class Budget:
     """Number of reports after which all trials are stopped."""
     max_cost: float | None = None
     """Cost of all trials together, by the benchmark's `cost_attr`, after which all trials are stopped."""
+    max_device_hours: float | None = None
+    """Hours for which trials hold devices, added up over devices, after which all trials are stopped."""
+    max_price: float | None = None
+    """Price of those hours, by `device_price`, after which all trials are stopped."""
+    device_price: float | None = None
+    """Price of a device for an hour, in the unit of `max_price`."""
     target_value: float | None = None
     """Value of the metric; a report that is at least as good stops all trials."""
+    devices_per_trial: int = 1
+    """Number of devices that a trial holds while it runs."""
+
+    @classmethod
+    def of(cls, config: ExperimentConfig) -> Self:
+        """Return the budget of an experiment."""
+        return cls(**config.budget, devices_per_trial=config.devices_per_trial)
 
     def limits(self, objective: Objective) -> dict[str, Any]:
         """Return the limits that the experiment can have, by their keys."""
         return {key: getattr(self, key) for key in budget_keys(objective.cost_attr)}
+
+    def recorded(self, objective: Objective) -> dict[str, Any]:
+        """Return the limits as the log keeps them: those of device hours and money only if they are set."""
+        later = ("max_device_hours", "max_price", "device_price")
+        return {key: limit for key, limit in self.limits(objective).items() if limit is not None or key not in later}
+
+    def hours(self, state: ExperimentState, elapsed: float) -> float:
+        """Return the hours for which trials have held devices, added up over devices."""
+        return state.device_time.hours(state.running.values(), elapsed, self.devices_per_trial)
+
+    def price(self, state: ExperimentState, elapsed: float) -> float | None:
+        """Return the price of those hours; None without the price of a device."""
+        return None if self.device_price is None else self.hours(state, elapsed) * self.device_price
 
     def spent(self, state: ExperimentState, elapsed: float) -> str | None:
         """Return why everything stops now, a used-up budget or a reached target; None if the experiment continues."""
@@ -39,6 +66,10 @@ class Budget:
             return f"max_num_evaluations={self.max_num_evaluations} reports are in"
         if self.max_cost is not None and state.spending.total >= self.max_cost:
             return f"max_cost={self.max_cost:g} is spent: {state.objective.cost_attr} adds up to {state.spending.total:.6g}"
+        if self.max_device_hours is not None and self.hours(state, elapsed) >= self.max_device_hours:
+            return f"max_device_hours={self.max_device_hours:g} are used up"
+        if self.max_price is not None and (self.price(state, elapsed) or 0.0) >= self.max_price:
+            return f"max_price={self.max_price:g} is spent on {self.hours(state, elapsed):.4g} device hours"
         best = state.incumbent
         if self.target_value is not None and best is not None:
             metric, value = state.objective.metric, state.objective.value(best.loss)
@@ -50,9 +81,18 @@ class Budget:
         """Whether another trial may be started."""
         return self.max_num_trials is None or state.counted_trials < self.max_num_trials
 
-    def time_left(self, elapsed: float) -> float | None:
-        """Return the seconds until `max_wallclock_time`; None without such a limit."""
-        return None if self.max_wallclock_time is None else max(self.max_wallclock_time - elapsed, 0.0)
+    def time_left(self, state: ExperimentState, elapsed: float) -> float | None:
+        """Return the seconds until time, device hours or money are used up; None if that cannot happen without an event."""
+        left = [] if self.max_wallclock_time is None else [self.max_wallclock_time - elapsed]
+        limits = [] if self.max_device_hours is None else [self.max_device_hours]
+        if self.max_price is not None and self.device_price is not None:
+            limits.append(self.max_price / self.device_price)
+        holding = sum(map(state.device_time.holds, state.running.values()))
+        if limits and holding:
+            hours = min(limits) - self.hours(state, elapsed)
+            # A microsecond more, so that rounding never leaves a rest too small for the clock to move.
+            left.append(3600 * hours / (self.devices_per_trial * holding) + 1e-6)
+        return max(min(left), 0.0) if left else None
 
 
 log = logging.getLogger(__name__)

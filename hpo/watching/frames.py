@@ -12,6 +12,7 @@ from hpo.events.objective import Aim
 from hpo.events.text import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
 from hpo.events.trial_state import TrialState
 from hpo.history.conditions import ERROR
+from hpo.history.device_use import limited_use_text
 from hpo.history.follower import Snapshot
 from hpo.history.live_board import Board
 from hpo.results.hypervolume import hypervolume_text
@@ -134,6 +135,8 @@ def _best(seen: Snapshot) -> list["Text"]:
     board = seen.board
     overall, recent = board.utilisation(seen.elapsed)
     busy = f"workers busy {overall:.0%}" + (f", {recent:.0%} in the last minute" if seen.condition == "running" else "")
+    if use := limited_use_text(board.config, board.state, elapsed=seen.elapsed):
+        busy += f"; {use}"
     best = Text.assemble((f"{printable(best_name(board.state))} ", "bold"), printable(best_text(board.state)))
     best.append(hypervolume_text(board.config, board.state.front, board.hypervolume))
     if board.config.target_value is not None:

@@ -17,6 +17,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.text import again_text, best_name, best_text, clock, code_versions_text, counts_text
 from hpo.events.training_legs import schedule_of
 from hpo.events.types import Event
+from hpo.history.device_use import limited_use_text
 from hpo.history.follower import Snapshot
 from hpo.history.live_board import Board
 from hpo.results.hypervolume import hypervolume_text
@@ -156,6 +157,7 @@ def summary(
     versions = f"  code     {text}\n" if (text := code_versions_text(state)) else ""
     legs = len(schedule_of(state))
     schedule = f"  schedule {legs} legs, in {ExperimentDirectory(directory).schedule.name}\n" if legs > 1 else ""
+    devices = f"  devices  {text}\n" if (text := limited_use_text(config, state)) else ""
     used = f"{state.busy_seconds() / available:.0%}" if available > 0 else "–"
     return (
         f"{name}: {ended}\n"
@@ -165,6 +167,7 @@ def summary(
         f"{again}"
         f"{versions}"
         f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}\n"
+        f"{devices}"
         f"  files    {directory}"
     )
 

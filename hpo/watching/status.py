@@ -11,6 +11,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.text import front_of, steering_text
 from hpo.events.types import Event, Kind, Status
 from hpo.history.conditions import ERROR, condition_of_experiment, noted_condition
+from hpo.history.device_use import device_hours, price_of
 from hpo.results.confirmed import confirmed
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata
@@ -44,6 +45,8 @@ def standing(experiment: Experiment) -> dict[str, Any]:
         "seconds": state.elapsed,
         "trials": {status.value: count for status, count in state.counts().items()},
         "reports": state.reports,
+        "device_hours": (hours := device_hours(config, state)),
+        "price": price_of(config, hours),
         "nodes": dict(state.nodes),
         "unread_lines": state.unread,
         "code_changes": state.code.changes,

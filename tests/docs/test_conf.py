@@ -7,9 +7,10 @@ from omegaconf import OmegaConf
 
 from hpo import Start, build_scheduler
 from hpo.config.config_folders import CONF_DIR
+from hpo.config.default_method import DEFAULT_METHODS
 from hpo.config.hydra_versions import REPLACE, VERSION_BASE, register_resolver
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
-from hpo.config.schema import DEFAULT_METHODS, ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 
 GROUPS = ("benchmark", "method", "backend", "launcher")
 NAMES = {group: sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml")) for group in GROUPS}

@@ -256,3 +256,32 @@ def test_what_a_training_program_reports_of_its_cost_is_taken_or_refused_in_one_
     ended = [e.body for e in load_experiment(tmp_path / "out").events if e.kind == "ended"]
     assert [body["status"] for body in ended] == ["failed" if said else "completed"]
     assert said is None or ended[0]["error"].startswith(said)
+
+
+def test_a_budget_of_device_hours_or_money_ends_an_experiment_may_grow_and_is_replayed(table, tmp_path):
+    hours = 0.01
+    for keys in ({"max_device_hours": hours}, {"max_price": 2.0, "device_price": 100.0}):
+        given = {"max_num_trials": None, **keys}
+        result = run_experiment(config_of(table, "ASHA", **given), tmp_path, show=False)
+        found = load_experiment(tmp_path)
+        began, held = {}, 0.0
+        for event in found.events:
+            if event.kind in ("started", "resumed", "restarted"):
+                began[event.trial] = event.elapsed
+            elif event.kind == "ended":
+                held += event.elapsed - began[event.trial]
+        assert held / 3600 == pytest.approx(keys.get("max_device_hours", 0.02), rel=1e-6)
+        assert next(iter(keys)) in str(result.reason)
+        assert standing(found)["device_hours"] == pytest.approx(held / 3600)
+        assert run_experiment(config_of(table, "ASHA", **given), tmp_path, show=False).skipped
+    assert standing(found)["price"] == pytest.approx(2.0)
+    assert "device hours for 2.00" in summary(config_of(table, "ASHA", **given), found.state, tmp_path, "done")
+    assert json.loads((tmp_path / "metadata.json").read_text())["max_price"] == 2.0
+    config = config_of(table, "ASHA", **given)
+    differing = verify(scheduler_of(config), ExperimentState(config.objective), enumerate(found.events), [0])
+    assert list(differing) == []
+
+
+def test_a_budget_in_money_needs_the_price_of_a_device(table):
+    with pytest.raises(ConfigError, match=r"max_price=5: nothing says what a device costs; .*device_price"):
+        check(config_of(table, "RS", max_price=5.0))

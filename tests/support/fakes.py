@@ -10,7 +10,7 @@ import heapq
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from hpo import build_scheduler
@@ -551,7 +551,7 @@ class FakeExperiment:
         given = {"max_resource": self.max_resource, "evaluate": error_and_speed if self.objective.aims else noisy_error}
         backend = FakeBackend(self.clock, self.disk, **{**given, **self.backend})
         limits = {"n_workers": self.n_workers, "max_resource": self.max_resource, "ends_by_itself": True}
-        given = asdict(self.budget)
+        given = self.budget.limits(self.objective)
         tuner = Tuner(
             scheduler,
             backend,
@@ -569,7 +569,7 @@ class FakeExperiment:
     def run(self) -> tuple[str | None, ExperimentState, list[Event]]:
         """One session, to its end."""
         tuner = self.session()
-        reason = tuner.run({"budget": asdict(self.budget)})
+        reason = tuner.run({"budget": self.budget.limits(self.objective)})
         return reason, tuner.state, self.log.events
 
 

@@ -67,7 +67,13 @@ def test_what_can_be_done_is_not_refused(verb, arguments):
         ("stop", {"trial": 3}, "trial 3 is being ended already"),
         ("hold", {"trial": 1}, "hold takes no arguments, not 'trial'"),
         ("go-on", {}, "it is not held"),
-        ("budget", {}, "name a limit: max_wallclock_time=…, max_num_trials=…, max_num_evaluations=…, target_value=…"),
+        (
+            "budget",
+            {},
+            "name a limit: max_wallclock_time=…, max_num_trials=…, max_num_evaluations=…, max_device_hours=…, "
+            "max_price=…, device_price=…, target_value=…",
+        ),
+        ("budget", {"max_price": 3}, "max_price=3 needs device_price, the price of a device for an hour"),
         ("budget", {"max_num_trials": 3}, "max_num_trials=3: 4 trials have been started; use at least that, or end"),
         ("budget", {"max_num_trials": 0}, "max_num_trials=0: use a positive number, or null for no limit"),
         ("budget", {"max_num_trials": 9.5}, "max_num_trials=9.5: use a whole number"),
@@ -85,7 +91,7 @@ def test_what_cannot_be_done_is_one_sentence(verb, arguments, said):
 
 
 def test_a_budget_in_cost_is_one_only_where_a_cost_is_named():
-    assert why("budget", max_cost=3.0).startswith("budget takes max_num_evaluations or max_num_trials or")
+    assert why("budget", max_cost=3.0).startswith("budget takes device_price or max_device_hours or")
     known = ExperimentState(Objective("error", "min", "epoch", cost_attr="dollars"))
     known.spending.add(0, 4.0)
     moment = Moment(state=known, budget=Budget(), elapsed=20.0)

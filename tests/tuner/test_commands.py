@@ -162,7 +162,7 @@ def test_a_commanded_budget_stays_while_the_same_one_is_given_and_goes_with_anot
     fake = FakeExperiment("RS", n_workers=1, budget=Budget(max_num_trials=3), log=FailingLog(6, stored=True))
     tuner = session(fake, (1.0, "budget", {"max_num_trials": 9}))
     with pytest.raises(StoreError):
-        tuner.run({"budget": asdict(fake.budget)})
+        tuner.run({"budget": fake.budget.limits(fake.objective)})
     assert fake.session().budget.max_num_trials == 9
     fake.budget = Budget(max_num_trials=4)
     assert fake.run()[0] == "max_num_trials=4 trials are done"

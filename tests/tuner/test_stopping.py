@@ -21,7 +21,7 @@ def test_without_limits_nothing_is_ever_spent():
     budget = Budget()
     assert budget.spent(state_with(10**9, 100), 1e12) is None
     assert budget.allows_new_trial(state_with(trials=100))
-    assert budget.time_left(5.0) is None
+    assert budget.time_left(state_with(), 5.0) is None
 
 
 @pytest.mark.parametrize(("elapsed", "spent"), [(0.0, False), (9.999, False), (10.0, True), (11.0, True)])
@@ -67,7 +67,7 @@ def test_a_number_of_trials_limits_starts_and_stops_nothing(trials, allowed):
 
 @pytest.mark.parametrize(("elapsed", "left"), [(0.0, 10.0), (7.5, 2.5), (10.0, 0.0), (12.0, 0.0)])
 def test_the_time_left_is_never_negative(elapsed, left):
-    assert Budget(max_wallclock_time=10.0).time_left(elapsed) == left
+    assert Budget(max_wallclock_time=10.0).time_left(state_with(), elapsed) == left
 
 
 @pytest.mark.parametrize(("cost", "spent"), [(0.0, False), (9.5, False), (10.0, True), (12.5, True)])
@@ -93,3 +93,32 @@ def test_what_ends_an_experiment_after_losses_in_a_row_names_the_cause_of_the_la
     message = failures.on_loss(why)
     assert message.startswith(f"trials were lost or terminated from outside {2 * MOST_LOSSES + 1} times in a row")
     assert message.endswith(said)
+
+
+def holding(devices_since):
+    """A state in which a trial has run since each of these times."""
+    state = state_with(trials=len(devices_since))
+    for trial, since in zip(state.trials.values(), devices_since, strict=True):
+        trial.began = since
+        state.running[trial.trial.id] = trial
+    return state
+
+
+def test_device_hours_are_spent_when_the_devices_of_all_trials_have_been_held_so_long():
+    budget = Budget(max_device_hours=2.0, devices_per_trial=4)  # 7,200 device seconds, 1,800 of a trial
+    state = holding([0.0, 600.0])
+    assert budget.spent(state, 1199.0) is None
+    assert budget.time_left(state, 1000.0) == pytest.approx(200.0)  # 1,400 s of trials, and two run
+    assert budget.spent(state, 1200.0) == "max_device_hours=2 are used up"
+
+
+def test_a_price_is_spent_at_the_price_of_a_device():
+    budget = Budget(max_price=3.0, device_price=6.0)  # half an hour
+    state = holding([100.0])
+    assert budget.spent(state, 1899.0) is None
+    assert budget.time_left(state, 1000.0) == pytest.approx(900.0)
+    assert budget.spent(state, 1900.0) == "max_price=3 is spent on 0.5 device hours"
+
+
+def test_no_time_runs_out_while_nothing_holds_a_device():
+    assert Budget(max_device_hours=1.0).time_left(state_with(), 50.0) is None

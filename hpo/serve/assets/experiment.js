@@ -126,7 +126,7 @@ whenOpen(() => {
     setTiles(tiles, [
       [0, best ? brief(best.value) : "none yet", best ? `${board.metric} (${board.mode}), trial ${best.trial}, ${board.resource} ${best.resource}` : `${board.metric} (${board.mode})`],
       [0, board.trials.toLocaleString("en"), statuses], [0, board.reports.toLocaleString("en"), board.target === null ? "" : `target ${brief(board.target)}`],
-      [0, clock(elapsed()), ""], [0, String(board.n_workers ?? "?"), `busy ${percent(board.busy)}` + (board.condition === "running" ? `, ${percent(board.recent)} in the last minute` : "")],
+      [0, clock(elapsed()), board.devices], [0, String(board.n_workers ?? "?"), `busy ${percent(board.busy)}` + (board.condition === "running" ? `, ${percent(board.recent)} in the last minute` : "")],
     ]);
     const text = !best ? "" : board.front ? `Front: ${board.front}. Best configuration for ${board.metric}: ${best.configuration}` : `Best configuration: ${best.configuration}`;
     const told = text + (best && best.test ? ` Not selected on: ${best.test}.` : "") + (best && best.confirmed ? ` Best ${best.confirmed}.` : "");
