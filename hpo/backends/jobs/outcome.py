@@ -16,7 +16,7 @@ def exit_to_json(end: Exit) -> dict[str, Any]:
 
 
 def exit_from_json(content: Mapping[str, Any]) -> Exit:
-    """Return the exit that `exit_to_json` was given; other keys are ignored, and keys that are missing have their defaults."""
+    """Return the exit that `exit_to_json` was given; further keys are ignored, and missing ones have their defaults."""
     end = Exit(**{name: content[name] for name in Exit._fields if name in content})
     return end if end.log is None else end._replace(log=Path(end.log))
 
