@@ -22,28 +22,8 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
 from hpo.events.state import ExperimentState
 from hpo.events.types import BackendEvent, Exit, Placed, Trial
+from hpo.ray import messages
 from hpo.ray.fleet import Fleet, PlacedSlot, RunningAttempt
-from hpo.ray.messages import (
-    ClusterConnected,
-    FittingNodes,
-    KillAttempt,
-    LogMessage,
-    News,
-    NodeRefused,
-    PendingNotice,
-    ReleaseSlot,
-    SessionFailed,
-    SlotAnswers,
-    SlotBroken,
-    SlotLost,
-    SlotMessage,
-    SlotReady,
-    SlotSilent,
-    SlotTold,
-    StartAttempt,
-    StopAttempt,
-    StorageMessage,
-)
 from hpo.ray.node_care import NodeCare
 from hpo.ray.program import close_checkpoint
 from hpo.ray.session import RaySession
@@ -157,7 +137,7 @@ class RayBackend(FiledBackend):
                 self.wake()
             restore = self._apart.begin(trial_id, attempt) if self._apart else None
             configuration = dict(trial.configuration)
-            self._session.order(StartAttempt(slot.number, trial_id, configuration, attempt, until, restore))
+            self._session.order(messages.StartAttempt(slot.number, trial_id, configuration, attempt, until, restore))
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
         """Let the slot end the attempt; see `Backend.stop`."""
@@ -166,7 +146,7 @@ class RayBackend(FiledBackend):
             self.wake()
         elif (slot := self._fleet.holder(trial_id)) is not None and slot.running is not None:
             slot.running.told_to_end = True
-            self._session.order(StopAttempt(slot.number, trial_id, patience))
+            self._session.order(messages.StopAttempt(slot.number, trial_id, patience))
 
     def kill(self) -> None:
         """Send SIGKILL to all processes of all trials."""
@@ -175,7 +155,7 @@ class RayBackend(FiledBackend):
         for slot in self._fleet.slots.values():
             if slot.running is not None:
                 slot.running.told_to_end = True
-                self._session.order(KillAttempt(slot.number))
+                self._session.order(messages.KillAttempt(slot.number))
 
     # ------------------------------------------------------------------ what happens
 
@@ -198,12 +178,12 @@ class RayBackend(FiledBackend):
         lost: list[tuple[PlacedSlot, str]] = []
         for one in news:
             match one:
-                case SlotTold(number, told):
+                case messages.SlotTold(number, told):
                     for message in told if number in self._fleet.slots else ():
                         events += self._told(self._fleet.slots[number], message, lost)
-                case SlotReady(number, node, host):
+                case messages.SlotReady(number, node, host):
                     self._fleet.add(PlacedSlot(number, node, host))
-                case SlotLost(number, why):
+                case messages.SlotLost(number, why):
                     if (slot := self._fleet.remove(number)) is not None:
                         self._care.forget_silence(slot.node)
                         lost.append((slot, why))
@@ -214,44 +194,46 @@ class RayBackend(FiledBackend):
         self._start_waiting()
         return events
 
-    def _answer(self, news: News) -> None:
+    def _answer(self, news: messages.News) -> None:
         """Handle news about the cluster as a whole, or about a slot that could not be made."""
         match news:
-            case SessionFailed(why):
+            case messages.SessionFailed(why):
                 raise BackendError(why)
-            case ClusterConnected():
+            case messages.ClusterConnected():
                 self._cluster = asdict(news)
-            case NodeRefused(node, host, why):
+            case messages.NodeRefused(node, host, why):
                 self._care.give_up(node, f"the node {host} cannot run trials: {why}")
-            case FittingNodes(nodes):
+            case messages.FittingNodes(nodes):
                 self._care.know(nodes)
-            case SlotSilent(number, seconds):
+            case messages.SlotSilent(number, seconds):
                 self._care.note_silence(number, seconds)
-            case SlotAnswers(number):
+            case messages.SlotAnswers(number):
                 self._care.note_answer(number)
-            case PendingNotice(text):
+            case messages.PendingNotice(text):
                 log.warning("%s", text)
 
-    def _told(self, slot: PlacedSlot, message: SlotMessage, lost: list[tuple[PlacedSlot, str]]) -> list[BackendEvent]:
+    def _told(
+        self, slot: PlacedSlot, message: messages.SlotMessage, lost: list[tuple[PlacedSlot, str]]
+    ) -> list[BackendEvent]:
         """Return the events that one message of a slot means."""
         events: list[BackendEvent] = []
         match message:
-            case LogMessage():
+            case messages.LogMessage():
                 self._log(slot.number, message)
-            case SlotBroken(why):
+            case messages.SlotBroken(why):
                 self._care.give_up(slot.node, f"the node {slot.host}: {why}")
                 if (gone := self._fleet.remove(slot.number)) is not None:
-                    self._session.order(ReleaseSlot(gone.number))
+                    self._session.order(messages.ReleaseSlot(gone.number))
                     lost.append((gone, why))
             case Exit() if self._apart is not None:
                 events = self._apart.over(slot.number, message)
             case tuple():
                 events = [message]
-            case _ if self._apart is not None and isinstance(message, StorageMessage):
+            case _ if self._apart is not None and isinstance(message, messages.StorageMessage):
                 events = [*self._apart.take_in(message)]
         return [self._care.judge(slot, event) for event in events]
 
-    def _log(self, number: int, message: LogMessage) -> None:
+    def _log(self, number: int, message: messages.LogMessage) -> None:
         slot = self._fleet.slots.get(number)
         self._warnings.take_in("a node" if slot is None else slot.host, message)
 

@@ -252,18 +252,8 @@ class SlotTold:
 
 
 Order = OpenSession | AttemptOrder | ReleaseSlot | AvoidNodes | CloseSession
-News = (
-    SessionFailed
-    | ClusterConnected
-    | SlotReady
-    | NodeRefused
-    | SlotTold
-    | FittingNodes
-    | SlotSilent
-    | SlotAnswers
-    | SlotLost
-    | PendingNotice
-)
+SlotNews = SlotReady | SlotTold | SlotSilent | SlotAnswers | SlotLost
+News = SlotNews | SessionFailed | ClusterConnected | NodeRefused | FittingNodes | PendingNotice
 _KINDS: Mapping[str, Any] = {kind.__name__: kind for kind in get_args(Order | News | SlotMessage)}
 _INSIDE: Mapping[str, Any] = {"opening": SlotOpening, "restore": Restore}
 """Classes of the fields that are dataclasses themselves."""
