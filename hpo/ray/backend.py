@@ -17,6 +17,7 @@ from typing import Any, Self
 import hpo
 from hpo.backends.base import BackendCapabilities
 from hpo.backends.shared_directory import FiledBackend
+from hpo.backends.standing_clock import StandingClock
 from hpo.backends.wakeup import Sleep
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
@@ -29,7 +30,6 @@ from hpo.ray.program import close_checkpoint
 from hpo.ray.session import RaySession
 from hpo.ray.settings import RaySettings, where_slots_are
 from hpo.ray.slot_warnings import SlotWarnings
-from hpo.ray.timing import StandingClock
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.store_repair import put_aside_unknown
 

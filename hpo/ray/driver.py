@@ -1,6 +1,6 @@
 """The process that talks with Ray, so that Ray's threads, signal handlers and sudden exits do not affect the tuner.
 
-`start.py hpo.ray.driver DESCRIPTOR`; see `hpo.ray.messages` for what it is told and tells.
+`start.py hpo.ray.driver DESCRIPTOR`; `hpo.ray.messages` has its orders and its news.
 """
 
 import asyncio
