@@ -10,26 +10,26 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import partial
 from typing import Any, Self
 
 import hpo
 from hpo.backends.base import BackendCapabilities
 from hpo.backends.shared_directory import FiledBackend
+from hpo.backends.standing_clock import StandingClock
 from hpo.backends.wakeup import Sleep
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
 from hpo.events.state import ExperimentState
 from hpo.events.types import BackendEvent, Exit, Placed, Trial
+from hpo.ray import messages
 from hpo.ray.fleet import Fleet, PlacedSlot, RunningAttempt
-from hpo.ray.messages import from_json
 from hpo.ray.node_care import NodeCare
 from hpo.ray.program import close_checkpoint
 from hpo.ray.session import RaySession
 from hpo.ray.settings import RaySettings, where_slots_are
 from hpo.ray.slot_warnings import SlotWarnings
-from hpo.ray.timing import StandingClock
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.store_repair import put_aside_unknown
 
@@ -80,7 +80,7 @@ class RayBackend(FiledBackend):
         self._clock = StandingClock()
         self._cluster: Mapping[str, Any] = {}
         self._session = RaySession(config, files, settings, driver)
-        self._care = NodeCare(self._fleet, self._session.send)
+        self._care = NodeCare(self._fleet, self._session.order)
         self._apart = self._session.apart
         if self._apart is not None:  # the files here contain reports only, no other output
             self.reports_file, self.prefixed = "reports.jsonl", False
@@ -132,11 +132,12 @@ class RayBackend(FiledBackend):
                 return
             trial, attempt, until = self._waiting.pop(trial_id)
             self._fleet.occupy(slot, RunningAttempt(trial_id, attempt))
-            order = {"trial": trial_id, "configuration": dict(trial.configuration), "attempt": attempt, "until": until}
             if not self._with_gpus:  # with GPUs the slot reports which devices they are
                 self._news.append(Placed(trial_id, attempt, node=slot.host))
                 self.wake()
-            self._order("start", slot, **order, **(self._apart.begin(trial_id, attempt) if self._apart else {}))
+            restore = self._apart.begin(trial_id, attempt) if self._apart else None
+            configuration = dict(trial.configuration)
+            self._session.order(messages.StartAttempt(slot.number, trial_id, configuration, attempt, until, restore))
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
         """Let the slot end the attempt; see `Backend.stop`."""
@@ -145,7 +146,7 @@ class RayBackend(FiledBackend):
             self.wake()
         elif (slot := self._fleet.holder(trial_id)) is not None and slot.running is not None:
             slot.running.told_to_end = True
-            self._order("stop", slot, trial=trial_id, patience=patience)
+            self._session.order(messages.StopAttempt(slot.number, trial_id, patience))
 
     def kill(self) -> None:
         """Send SIGKILL to all processes of all trials."""
@@ -154,10 +155,7 @@ class RayBackend(FiledBackend):
         for slot in self._fleet.slots.values():
             if slot.running is not None:
                 slot.running.told_to_end = True
-                self._order("kill", slot)
-
-    def _order(self, what: str, slot: PlacedSlot, **details: Any) -> None:
-        self._session.send({"do": what, "slot": slot.number, **details})
+                self._session.order(messages.KillAttempt(slot.number))
 
     # ------------------------------------------------------------------ what happens
 
@@ -172,72 +170,72 @@ class RayBackend(FiledBackend):
         self._sleep.ring()
 
     def _hear(self) -> list[BackendEvent]:
-        """Return the events in the driver's messages."""
-        messages = self._session.receive()
-        if messages is None:
+        """Return the events in the driver's news."""
+        news = self._session.news()
+        if news is None:
             return self._driver_died()
         events: list[BackendEvent] = []
         lost: list[tuple[PlacedSlot, str]] = []
-        for message in messages:
-            match message:
-                case {"slot": number, "told": told}:
-                    for item in told if number in self._fleet.slots else ():
-                        events += self._told(self._fleet.slots[number], item, lost)
-                case {"up": number, "node": node, "host": host}:
+        for one in news:
+            match one:
+                case messages.SlotTold(number, told):
+                    for message in told if number in self._fleet.slots else ():
+                        events += self._told(self._fleet.slots[number], message, lost)
+                case messages.SlotReady(number, node, host):
                     self._fleet.add(PlacedSlot(number, node, host))
-                case {"lost": number, "why": why}:
+                case messages.SlotLost(number, why):
                     if (slot := self._fleet.remove(number)) is not None:
                         self._care.forget_silence(slot.node)
                         lost.append((slot, why))
                 case _:
-                    self._answer(message)
+                    self._answer(one)
         events += self._lose(lost)
         self._clock.go(bool(self._fleet.slots))
         self._start_waiting()
         return events
 
-    def _answer(self, message: Mapping[str, Any]) -> None:
-        """Handle a message about the cluster as a whole, or about a slot that could not be made."""
-        match message:
-            case {"fatal": why}:
+    def _answer(self, news: messages.News) -> None:
+        """Handle news about the cluster as a whole, or about a slot that could not be made."""
+        match news:
+            case messages.SessionFailed(why):
                 raise BackendError(why)
-            case {"connected": cluster}:
-                self._cluster = cluster
-            case {"refused": _, "host": host, "why": why, "node": node}:
+            case messages.ClusterConnected():
+                self._cluster = asdict(news)
+            case messages.NodeRefused(node, host, why):
                 self._care.give_up(node, f"the node {host} cannot run trials: {why}")
-            case {"nodes": nodes}:
+            case messages.FittingNodes(nodes):
                 self._care.know(nodes)
-            case {"silent": number, "seconds": seconds}:
+            case messages.SlotSilent(number, seconds):
                 self._care.note_silence(number, seconds)
-            case {"heard": number}:
+            case messages.SlotAnswers(number):
                 self._care.note_answer(number)
-            case {"notice": text}:
+            case messages.PendingNotice(text):
                 log.warning("%s", text)
 
     def _told(
-        self, slot: PlacedSlot, item: Mapping[str, Any], lost: list[tuple[PlacedSlot, str]]
+        self, slot: PlacedSlot, message: messages.SlotMessage, lost: list[tuple[PlacedSlot, str]]
     ) -> list[BackendEvent]:
         """Return the events that one message of a slot means."""
-        if "said" in item:
-            self._log(slot.number, item)
-            return []
-        if "broken" in item:
-            self._care.give_up(slot.node, f"the node {slot.host}: {item['broken']}")
-            if (gone := self._fleet.remove(slot.number)) is not None:
-                self._order("release", gone)
-                lost.append((gone, item["broken"]))
-            return []
-        if self._apart is None or "kind" in item:
-            events = [from_json(item)] if "kind" in item else []
-        else:
-            events = [*self._apart.take_in(item)]
-        if self._apart is not None and events and isinstance(events[-1], Exit):
-            events = self._apart.over(slot.number, events[-1])
+        events: list[BackendEvent] = []
+        match message:
+            case messages.LogMessage():
+                self._log(slot.number, message)
+            case messages.SlotBroken(why):
+                self._care.give_up(slot.node, f"the node {slot.host}: {why}")
+                if (gone := self._fleet.remove(slot.number)) is not None:
+                    self._session.order(messages.ReleaseSlot(gone.number))
+                    lost.append((gone, why))
+            case Exit() if self._apart is not None:
+                events = self._apart.over(slot.number, message)
+            case tuple():
+                events = [message]
+            case _ if self._apart is not None and isinstance(message, messages.StorageMessage):
+                events = [*self._apart.take_in(message)]
         return [self._care.judge(slot, event) for event in events]
 
-    def _log(self, number: int, item: Mapping[str, Any]) -> None:
+    def _log(self, number: int, message: messages.LogMessage) -> None:
         slot = self._fleet.slots.get(number)
-        self._warnings.take_in("a node" if slot is None else slot.host, item)
+        self._warnings.take_in("a node" if slot is None else slot.host, message)
 
     def _lose(self, lost: Sequence[tuple[PlacedSlot, str]]) -> list[BackendEvent]:
         """Return the remaining reports of lost slots' trials, and their losses. All slots together give one log line."""

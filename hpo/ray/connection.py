@@ -11,6 +11,7 @@ from typing import Any
 
 from hpo.backends.json_lines import JsonLines
 from hpo.host.host_start import START
+from hpo.ray.messages import CloseSession, OpenSession, Order, from_json, to_json
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ class DriverConnection(JsonLines):
     """A connection to a driver, which it starts.
 
     Args:
-        opening: First message to the driver.
+        opening: First order to the driver.
         log_file: File that gets the output of Ray in the driver.
         environment: Environment of the driver.
         command: Command that starts it; the descriptor of its socket is appended.
@@ -30,7 +31,7 @@ class DriverConnection(JsonLines):
 
     def __init__(
         self,
-        opening: Mapping[str, Any],
+        opening: OpenSession,
         log_file: Path,
         *,
         environment: Mapping[str, str],
@@ -49,20 +50,29 @@ class DriverConnection(JsonLines):
                 env=environment,
                 start_new_session=True,
             )
-        self.send(opening)
+        self.order(opening)
 
-    def last_words(self, limit: float) -> Iterator[dict[str, Any]]:
-        """Let the driver end all slots in order, and yield its messages meanwhile, for up to `limit` seconds."""
+    def order(self, order: Order) -> None:
+        """Send an order. If the driver has ended, only `news` reports it."""
+        self.send(to_json(order))
+
+    def news(self) -> list[Any] | None:
+        """Return the news that have arrived, possibly none yet; None when the driver has ended."""
+        received = self.receive()
+        return None if received is None else [from_json(content) for content in received]
+
+    def last_words(self, limit: float) -> Iterator[Any]:
+        """Let the driver end all slots in order, and yield its news meanwhile, for up to `limit` seconds."""
         poll, deadline = select.poll(), time.monotonic() + limit
         poll.register(self.descriptor, select.POLLIN)
-        self.send({"do": "close"})
+        self.order(CloseSession())
         while self.alive and poll.poll(max(deadline - time.monotonic(), 0.0) * 1000):
-            yield from self.receive() or ()
+            yield from self.news() or ()
 
     def end(self, limit: float) -> None:
         """Let the driver end all slots in order and wait up to `limit` seconds; after that Ray ends what is left."""
         if self.alive:
-            self.send({"do": "close"})
+            self.order(CloseSession())
         try:
             self.process.wait(limit)
         except subprocess.TimeoutExpired:

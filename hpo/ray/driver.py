@@ -1,25 +1,6 @@
 """The process that talks with Ray, so that Ray's threads, signal handlers and sudden exits do not affect the tuner.
 
-`start.py hpo.ray.driver DESCRIPTOR`. Messages are lines of JSON. From the tuner:
-
-    {"do": "open", "address": ..., "slots": 4, "needed": {"CPU": 1}, "given": {...}, ...}    first
-    {"do": "start" | "stop" | "kill", "slot": 2, ...}                                        for a slot's backend
-    {"do": "release", "slot": 2}           replace the slot by one on another node
-    {"do": "avoid", "nodes": [...]}        place no new slots on these nodes
-    {"do": "close"}                        end all in order
-
-and to the tuner:
-
-    {"fatal": "..."}                                       nothing can be run
-    {"connected": {...}}
-    {"up": 2, "node": ..., "host": ...}                    a slot is ready
-    {"refused": 2, "node": ..., "host": ..., "why": ...}   trials cannot run there
-    {"slot": 2, "told": [...]}                             of a slot: events, what it logs, why it is broken
-    {"nodes": [...]}                                       that a slot fits on
-    {"silent": 2, "seconds": 30}                           a slot does not answer
-    {"heard": 2}                                           it does again
-    {"lost": 2, "why": ...}                                a slot was lost; another one is requested
-    {"notice": "..."}                                      what slots have waited for
+`start.py hpo.ray.driver DESCRIPTOR`; `hpo.ray.messages` has its orders and its news.
 """
 
 import asyncio
@@ -30,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +21,29 @@ from ray.exceptions import RayError
 from hpo.errors import BackendError
 from hpo.ray import actor
 from hpo.ray.cluster import LOCAL, as_text, connect, living, name_nodes, slots_on, why_unfit
+from hpo.ray.messages import (
+    AttemptOrder,
+    AvoidNodes,
+    CloseSession,
+    ClusterConnected,
+    FittingNodes,
+    News,
+    NodeRefused,
+    OpenSession,
+    PendingNotice,
+    ReleaseSlot,
+    SessionFailed,
+    SlotAnswers,
+    SlotClosed,
+    SlotLost,
+    SlotReady,
+    SlotSilent,
+    SlotTold,
+    from_bytes,
+    from_json,
+    to_bytes,
+    to_json,
+)
 
 _AGAIN = 1.0
 """Seconds between two attempts to make a slot."""
@@ -54,7 +59,7 @@ class Driver:
     Args:
         reader: Stream of messages from the tuner.
         writer: Stream of messages to the tuner.
-        opening: First message of the tuner.
+        session: First order of the tuner.
         names: Names of the nodes, by their ids.
     """
 
@@ -62,31 +67,28 @@ class Driver:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        opening: Mapping[str, Any],
+        session: OpenSession,
         names: dict[str, str],
     ) -> None:
         self._reader, self._writer = reader, writer
-        self._needed: Mapping[str, float] = opening["needed"]
-        self._wanted: int = opening["slots"]
-        self._notice_after: float = opening["pending_notice"]
-        self._grace: float = opening["grace"]
-        self._given: dict[str, Any] = opening["given"]
-        code = opening["code"]
-        self._code = [] if code is None else [ray.put(Path(code).read_bytes())]
+        self._session = session
+        self._code = [] if session.code is None else [ray.put(Path(session.code).read_bytes())]
         self._names = names
         self._there: Sequence[str] = ()  # nodes that a slot fits on, as last reported
         self._closing = False
         self._avoided: Sequence[str] = ()
-        self._orders: dict[int, asyncio.Queue[Mapping[str, Any]]] = {}  # orders by slot, of slots that are ready
+        self._orders: dict[
+            int, asyncio.Queue[AttemptOrder | ReleaseSlot]
+        ] = {}  # orders by slot, of slots that are ready
         self._actors: dict[int, Any] = {}
 
     async def serve(self) -> None:
         """Work until the tuner ends the session or is gone."""
-        tasks = [asyncio.create_task(self._keep(slot)) for slot in range(self._wanted)]
+        tasks = [asyncio.create_task(self._keep(slot)) for slot in range(self._session.slots)]
         tasks.append(asyncio.create_task(self._notice()))
         if await self._obey():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._close(tasks), self._grace + 5)
+                await asyncio.wait_for(self._close(tasks), self._session.grace + 5)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -94,18 +96,17 @@ class Driver:
     async def _obey(self) -> bool:
         """Carry out the tuner's orders; return False when the tuner is gone without closing."""
         while line := await self._reader.readline():
-            message = json.loads(line)
-            match message["do"]:
-                case "close":
+            match order := from_json(json.loads(line)):
+                case CloseSession():
                     return True
-                case "avoid":
-                    self._avoided = message["nodes"]
-                case _ if message["slot"] in self._orders:  # otherwise the slot is lost, and the tuner will be told
-                    self._orders[message["slot"]].put_nowait(message)
+                case AvoidNodes(nodes):
+                    self._avoided = nodes
+                case _ if order.slot in self._orders:  # otherwise the slot is lost, and the tuner will be told
+                    self._orders[order.slot].put_nowait(order)
         return False
 
-    def _tell(self, message: Mapping[str, Any]) -> None:
-        self._writer.write(json.dumps(message).encode() + b"\n")
+    def _tell(self, news: News) -> None:
+        _send(self._writer, news)
 
     # ------------------------------------------------------------------ slots
 
@@ -119,7 +120,7 @@ class Driver:
                     await asyncio.sleep(_AGAIN)
             except RayError as error:
                 if slot in self._orders:
-                    self._tell({"lost": slot, "why": _brief(error)})
+                    self._tell(SlotLost(slot, _brief(error)))
                 else:
                     await asyncio.sleep(_AGAIN)
             finally:
@@ -129,24 +130,27 @@ class Driver:
 
     async def _open(self, slot: int) -> bool:
         """Wait for a node that has room, and prepare the slot there."""
-        held = self._actors[slot] = _placed(self._needed, self._avoided)
-        answer = json.loads(await held.open.remote(self._order_to_open(), self._code))
+        held = self._actors[slot] = _placed(self._session.needed, self._avoided)
+        answer = actor.SlotAnswer(**json.loads(await held.open.remote(self._order_to_open(), self._code)))
         name_nodes(living(), self._names)
-        place = {"node": answer["node"], "host": self._names.get(answer["node"], answer["host"])}
-        if "error" in answer:
-            self._tell({"refused": slot, **place, "why": answer["error"]})
+        host = self._names.get(answer.node, answer.host)
+        if answer.error is not None:
+            self._tell(NodeRefused(answer.node, host, answer.error))
             return False
         self._orders[slot] = asyncio.Queue()
-        self._tell({"up": slot, **place})
+        self._tell(SlotReady(slot, answer.node, host))
         return True
 
     def _order_to_open(self) -> bytes:
-        rooms = {node["NodeID"]: min(slots_on(node["Resources"], self._needed), self._wanted) for node in living()}
+        rooms = {
+            node["NodeID"]: min(slots_on(node["Resources"], self._session.needed), self._session.slots)
+            for node in living()
+        }
         there = sorted(node for node, room in rooms.items() if room)
         if there != self._there:
             self._there = there
-            self._tell({"nodes": there})
-        return json.dumps({**self._given, "rooms": rooms}).encode()
+            self._tell(FittingNodes(there))
+        return json.dumps(asdict(replace(self._session.opening, rooms=rooms))).encode()
 
     async def _work(self, slot: int) -> None:
         """Pass orders to the slot and its messages to the tuner. Raises RayError when the slot is lost."""
@@ -158,27 +162,27 @@ class Driver:
                 patience = None if silent else max(heard + QUIET - time.monotonic(), 0)
                 await asyncio.wait({hearing, ordering}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 if hearing.done():
-                    told = json.loads(hearing.result())
+                    told = from_bytes(hearing.result())
                     if silent:
-                        self._tell({"heard": slot})
+                        self._tell(SlotAnswers(slot))
                     heard, silent = time.monotonic(), False
                     hearing = asyncio.ensure_future(held.changes.remote())
                     if told:
-                        self._tell({"slot": slot, "told": told})
-                    if self._closing and any("closed" in item for item in told):
+                        self._tell(SlotTold(slot, told))
+                    if self._closing and SlotClosed() in told:
                         return
                 elif not silent and time.monotonic() >= heard + QUIET:
                     silent = True
-                    self._tell({"silent": slot, "seconds": QUIET})
+                    self._tell(SlotSilent(slot, QUIET))
                 if ordering.done():
                     given = [ordering.result()]
                     while not orders.empty():
                         given.append(orders.get_nowait())
                     ordering = asyncio.ensure_future(orders.get())
-                    if any(order["do"] == "release" for order in given):
+                    if any(isinstance(order, ReleaseSlot) for order in given):
                         await held.close.remote()
                         return
-                    await held.orders.remote(json.dumps(given).encode())
+                    await held.orders.remote(to_bytes(given))
         finally:
             hearing.cancel()
             ordering.cancel()
@@ -186,16 +190,17 @@ class Driver:
     async def _notice(self) -> None:
         """Report what slots wait for, once each time they have been missing for long."""
         while True:
-            await asyncio.sleep(self._notice_after)
-            if (missing := self._wanted - len(self._orders)) > 0:
+            await asyncio.sleep(self._session.pending_notice)
+            if (missing := self._session.slots - len(self._orders)) > 0:
                 nodes = living()
                 name_nodes(nodes, self._names)
                 have = "; ".join(f"{self._names[node['NodeID']]} has {as_text(node['Resources'])}" for node in nodes)
+                needed = as_text(self._session.needed)
                 self._tell(
-                    {
-                        "notice": f"{missing} of {self._wanted} slots wait for a node with {as_text(self._needed)} free; of "
-                        f"what the cluster has ({have or 'no node'}) other work may have taken a part"
-                    }
+                    PendingNotice(
+                        f"{missing} of {self._session.slots} slots wait for a node with {needed} free; of what the cluster "
+                        f"has ({have or 'no node'}) other work may have taken a part"
+                    )
                 )
                 return
 
@@ -223,28 +228,32 @@ def _placed(needed: Mapping[str, float], avoided: Sequence[str]) -> Any:
     return ray.remote(actor.SlotActor).options(**options).remote()
 
 
+def _send(writer: asyncio.StreamWriter, news: News) -> None:
+    writer.write(json.dumps(to_json(news)).encode() + b"\n")
+
+
 def _brief(error: RayError) -> str:
     return " ".join(str(error).split())[:300]
 
 
 async def _drive(connection: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=connection, limit=_LONGEST)
-    opening = json.loads(await reader.readline())
-    if opening["address"] != LOCAL:  # processes of a local cluster would inherit the blocked signal
+    session: OpenSession = from_json(json.loads(await reader.readline()))
+    if session.address != LOCAL:  # processes of a local cluster would inherit the blocked signal
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # meant for the tuner, which has trials to end first
     try:
-        connect(opening["address"], folder=opening["folder"], cpus=opening["cpus"], gpus=opening["gpus"])
-        if not opening["autoscaling"] and (why := why_unfit(living(), opening["needed"])):
+        connect(session.address, folder=session.folder, cpus=session.cpus, gpus=session.gpus)
+        if not session.autoscaling and (why := why_unfit(living(), session.needed)):
             raise BackendError(why)
     except BackendError as error:
-        writer.write(json.dumps({"fatal": str(error)}).encode() + b"\n")
+        _send(writer, SessionFailed(str(error)))
         await writer.drain()
         return
     ray.cloudpickle.register_pickle_by_value(actor)
     names: dict[str, str] = {}
     name_nodes(living(), names)
-    writer.write(json.dumps({"connected": {"nodes": list(names.values()), "ray": ray.__version__}}).encode() + b"\n")
-    await Driver(reader, writer, opening, names).serve()
+    _send(writer, ClusterConnected(list(names.values()), ray.__version__))
+    await Driver(reader, writer, session, names).serve()
     writer.close()
     with contextlib.suppress(OSError):  # the tuner may be gone
         await writer.wait_closed()

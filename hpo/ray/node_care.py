@@ -1,12 +1,12 @@
 """The choice of cluster nodes for trials, and warnings about the others."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection
 
 from hpo.errors import BackendError
 from hpo.events.types import BackendEvent, Exit, Placed
 from hpo.ray.fleet import Fleet, PlacedSlot
+from hpo.ray.messages import AvoidNodes, ReleaseSlot
 
 log = logging.getLogger(__name__)
 
@@ -16,11 +16,11 @@ class NodeCare:
 
     Args:
         fleet: Slots that are ready.
-        send: Sends a message to the driver.
+        order: Sends an order to the driver.
     """
 
-    def __init__(self, fleet: Fleet, send: Callable[[Mapping[str, Any]], None]) -> None:
-        self._fleet, self._send = fleet, send
+    def __init__(self, fleet: Fleet, order: Callable[[AvoidNodes | ReleaseSlot], None]) -> None:
+        self._fleet, self._order = fleet, order
         self._there: frozenset[str] = frozenset()
         self._silent: set[str] = set()
 
@@ -44,10 +44,10 @@ class NodeCare:
         self._avoid()
 
     def _avoid(self) -> None:
-        self._send({"do": "avoid", "nodes": sorted(self._fleet.nodes.avoided)})
+        self._order(AvoidNodes(sorted(self._fleet.nodes.avoided)))
         for slot in self._fleet.idle_on_avoided():
             self._fleet.remove(slot.number)
-            self._send({"do": "release", "slot": slot.number})
+            self._order(ReleaseSlot(slot.number))
 
     def judge(self, slot: PlacedSlot, event: BackendEvent) -> BackendEvent:
         """Take in an event of a slot and return it, as a loss if its node rather than its trial is at fault."""

@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,16 @@ from hpo.backends.checkpoint_archive import digest_of, unpack
 from hpo.config.schema import BenchmarkConfig
 from hpo.errors import BackendError
 from hpo.events.types import BackendEvent, Exit, Placed
-from hpo.ray.messages import to_json
+from hpo.ray.actor import SlotOpening
+from hpo.ray.messages import (
+    CheckpointMissing,
+    CheckpointSaved,
+    CopiesEnded,
+    LogEnd,
+    ReportPiece,
+    SlotMessage,
+    StartAttempt,
+)
 from hpo.ray.storage import CheckpointStorage
 from hpo.store.directory import ExperimentDirectory
 
@@ -34,7 +43,7 @@ log = logging.getLogger(__name__)
 FORGOTTEN = 30 * 86400.0
 """Seconds after which unused code of an experiment is removed from a node."""
 
-Tell = Callable[[Sequence[dict[str, Any]]], None]
+Tell = Callable[[Sequence[SlotMessage]], None]
 
 
 def code_folder(digest: str) -> Path:
@@ -111,24 +120,21 @@ class _Outlet:
     storage: CheckpointStorage
     tell: Tell
 
-    def _say(self, **message: Any) -> None:
-        self.tell([{"trial": self.trial_id, "attempt": self.attempt, **message}])
-
     def send(self, start: int, piece: bytes) -> None:
-        self._say(start=start, reports=as_json(piece))
+        self.tell([ReportPiece(self.trial_id, self.attempt, start, piece)])
 
     def save(self, number: int, position: int, archive: Path) -> str:
         key, size = f"{self.begin}-{number:06d}.tar", archive.stat().st_size
         with _named(self.storage):
             self.storage.put(key, archive)
-        self._say(saved=key, position=position, size=size, digest=digest_of(archive))
+        self.tell([CheckpointSaved(self.trial_id, self.attempt, key, position, size, digest_of(archive))])
         return key
 
     def remove(self, name: str) -> None:
         """Ignore the request: only the tuner knows which checkpoints are no longer needed."""
 
     def leave(self, name: str, content: bytes) -> None:
-        self._say(log=name, content=as_json(content))
+        self.tell([LogEnd(self.trial_id, self.attempt, name, content)])
 
 
 @contextlib.contextmanager
@@ -138,16 +144,6 @@ def _named(storage: CheckpointStorage) -> Iterator[None]:
         yield
     except OSError as error:
         raise type(error)(f"backend.storage={storage.url}: {error}") from error
-
-
-def as_json(content: bytes) -> str:
-    """Return any bytes as text that JSON can carry."""
-    return content.decode("utf-8", "surrogateescape")
-
-
-def from_json_text(text: str) -> bytes:
-    """Return the bytes that `as_json` was given."""
-    return text.encode("utf-8", "surrogateescape")
 
 
 @dataclass
@@ -162,7 +158,7 @@ class ApartTrials:
     Args:
         files: The slot's own directory.
         benchmark: Benchmark, which says which file carries reports.
-        given: `storage`, `sync_seconds`, and `proof`, an object that the tuner has put into the storage.
+        opening: The tuner's order to open the slot, which names a storage.
         name: Unique name of the slot.
         tell: Sends a message to the tuner; may be called in any thread.
 
@@ -171,29 +167,30 @@ class ApartTrials:
     """
 
     def __init__(
-        self, files: ExperimentDirectory, benchmark: BenchmarkConfig, given: Mapping[str, Any], *, name: str, tell: Tell
+        self, files: ExperimentDirectory, benchmark: BenchmarkConfig, opening: SlotOpening, *, name: str, tell: Tell
     ) -> None:
         self._files, self._benchmark, self._name, self._tell = files, benchmark, name, tell
-        self._seconds: float = given["sync_seconds"]
+        self._seconds, url, proof = opening.sync_seconds, str(opening.storage), opening.proof
         self._running: dict[int, _Copied] = {}
         self._threads: list[threading.Thread] = []
         try:
-            self._storage = CheckpointStorage(given["storage"])
-            self._storage.get(given["proof"], files.path / "proof")
-            self._storage.put(f"{given['proof']}-{name}", b"")
-            self._storage.remove([f"{given['proof']}-{name}"])
+            self._storage = CheckpointStorage(url)
+            self._storage.get(proof, files.path / "proof")
+            self._storage.put(f"{proof}-{name}", b"")
+            self._storage.remove([f"{proof}-{name}"])
         except OSError as error:
             raise BackendError(
-                f"backend.storage={given['storage']}: it is not there what it is here, or cannot be written to from there "
+                f"backend.storage={url}: it is not there what it is here, or cannot be written to from there "
                 f"({error}); give nodes the same storage, and the right to write there"
             ) from error
 
-    def begin(self, order: Mapping[str, Any]) -> bool:
+    def begin(self, order: StartAttempt) -> bool:
         """Fetch the checkpoint that the attempt resumes from.
 
         Returns whether the attempt can begin; if not, the tuner has been told why.
         """
-        trial_id, key = order["trial"], order["restore"]
+        assert order.restore is not None
+        trial_id, key = order.trial_id, order.restore.key
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         if not self._threads:
             for other in self._files.trials.glob("*"):
@@ -206,7 +203,7 @@ class ApartTrials:
             try:
                 with _named(self._storage):
                     self._storage.get(key, archive)
-                if (digest := order.get("digest")) is not None and digest_of(archive) != digest:
+                if (digest := order.restore.digest) is not None and digest_of(archive) != digest:
                     raise tarfile.ReadError("it was damaged since it was stored")
                 unpack(archive, folder)
                 archive.unlink()
@@ -214,19 +211,19 @@ class ApartTrials:
                 why = f"trial {trial_id}: its checkpoint {key} cannot be had ({error})"
                 log.warning("%s", why, extra={"once": "restores"})
                 gone = isinstance(error, FileNotFoundError | tarfile.TarError)
-                lost = to_json(Exit(trial_id, order["attempt"], None, lost=True, error=why))
-                self._tell([*([{"trial": trial_id, "missing": key}] if gone else []), lost])
+                lost = Exit(trial_id, order.attempt, None, lost=True, error=why)
+                self._tell([CheckpointMissing(trial_id, key), lost] if gone else [lost])
                 return False
         outlet = _Outlet(
             trial_id=trial_id,
-            attempt=order["attempt"],
-            begin=f"{order['root']}{trial_id}/{order['attempt']:05d}-{self._name}",
+            attempt=order.attempt,
+            begin=f"{order.restore.root}{trial_id}/{order.attempt:05d}-{self._name}",
             storage=self._storage,
             tell=self._tell,
         )
         mirror = AttemptMirror(
             trial_id,
-            order["attempt"],
+            order.attempt,
             files=self._files,
             benchmark=self._benchmark,
             outlet=outlet,
@@ -246,12 +243,12 @@ class ApartTrials:
             copied.mirror.copy_checkpoints(copied.over)
             whole = copied.mirror.copy_checkpoint(final=True)
         finally:  # the next attempt waits for it
-            self._tell([{"trial": outlet.trial_id, "attempt": outlet.attempt, "copied": True, "whole": whole}])
+            self._tell([CopiesEnded(outlet.trial_id, outlet.attempt, whole)])
 
     def take_in(self, event: BackendEvent) -> None:
         """Send the tuner the content of an event: bytes of reports, or an exit."""
         if isinstance(event, Placed):
-            self._tell([to_json(event)])
+            self._tell([event])
             return
         copied = self._running[event.trial_id]
         if not isinstance(event, Exit):
@@ -259,7 +256,7 @@ class ApartTrials:
             return
         del self._running[event.trial_id]
         copied.mirror.finish_texts()
-        self._tell([to_json(event)])
+        self._tell([event])
         copied.over.set()
 
     def close(self) -> None:

@@ -11,12 +11,11 @@ import contextlib
 import json
 import logging
 import tarfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from hpo.backends.checkpoint_archive import digest_of, pack_whole
 from hpo.backends.jobs.object_names import ObjectNames, life
@@ -26,7 +25,15 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
 from hpo.events.state import ExperimentState
 from hpo.events.types import BackendEvent, Exit, Status
-from hpo.ray.node_storage import from_json_text
+from hpo.ray.messages import (
+    CheckpointMissing,
+    CheckpointSaved,
+    CopiesEnded,
+    LogEnd,
+    ReportPiece,
+    Restore,
+    StorageMessage,
+)
 from hpo.ray.storage import CheckpointStorage
 from hpo.store.directory import ExperimentDirectory
 
@@ -130,16 +137,15 @@ class StoredTrials:
         """Whether the checkpoint that the trial resumes from is still being copied to the storage."""
         return trial_id in self._copying
 
-    def begin(self, trial_id: int, attempt: int) -> Mapping[str, Any]:
-        """Begin an attempt and return the facts about its checkpoints for its slot."""
+    def begin(self, trial_id: int, attempt: int) -> Restore:
+        """Begin an attempt and return where its slot finds its checkpoint."""
         reports = self._reports(trial_id, attempt)
         reports.parent.mkdir(parents=True, exist_ok=True)
         reports.touch()
         self._channels[trial_id] = Channel(reports, trial_id, attempt)
         found = self.newest(trial_id)
         self._begun[trial_id], self._given[trial_id] = attempt, found
-        given = {"restore": None, "digest": None} if found is None else {"restore": found.key, "digest": found.digest}
-        return {"root": self._root, **given}
+        return Restore(self._root) if found is None else Restore(self._root, found.key, found.digest)
 
     def restored(self, trial_id: int) -> int | None:
         """Return the resource, or less, of the checkpoint that the running attempt was given; None if it was given none."""
@@ -157,27 +163,27 @@ class StoredTrials:
                 return one
         return None
 
-    def take_in(self, item: Mapping[str, Any]) -> Sequence[BackendEvent]:
+    def take_in(self, message: StorageMessage) -> Sequence[BackendEvent]:
         """Take in a slot's message about an attempt and return the events that it means."""
-        trial_id = item["trial"]
-        match item:
-            case {"reports": text, "start": start, "attempt": attempt}:
+        trial_id = message.trial_id
+        match message:
+            case ReportPiece(_, attempt, start, content):
                 if (channel := self._channels.get(trial_id)) is None or attempt != self._begun[trial_id]:
                     return ()
                 with self._reports(trial_id, attempt).open("ab") as file:
-                    file.write(from_json_text(text)[file.tell() - start :])
+                    file.write(content[file.tell() - start :])
                 return channel.read()
-            case {"log": name, "content": text, "attempt": attempt}:
-                self._files.attempt(trial_id, attempt).joinpath(Path(name).name).write_bytes(from_json_text(text))
-            case {"saved": key, "position": position, "size": size, "attempt": attempt}:
-                self._note(trial_id, KeptCheckpoint(attempt, key, position, size, item.get("digest")))
-            case {"missing": key}:
+            case LogEnd(_, attempt, name, content):
+                self._files.attempt(trial_id, attempt).joinpath(Path(name).name).write_bytes(content)
+            case CheckpointSaved(_, attempt, key, position, size, digest):
+                self._note(trial_id, KeptCheckpoint(attempt, key, position, size, digest))
+            case CheckpointMissing(_, key):
                 self._lost.add(trial_id)
                 self._stored[trial_id] = [one for one in self._stored[trial_id] if one.key != key]
-            case {"copied": True, "attempt": attempt}:
+            case CopiesEnded(_, attempt, whole):
                 if attempt == self._begun[trial_id]:
                     self._copying.pop(trial_id, None)
-                    (self._lost.discard if item["whole"] else self._lost.add)(trial_id)
+                    (self._lost.discard if whole else self._lost.add)(trial_id)
         return ()
 
     def lost(self, trial_id: int) -> bool:

@@ -1,13 +1,14 @@
 """A session of the Ray backend without its slots: the driver, and the temporary files that nodes look for."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from hpo.backends.failure_cause import last_lines
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
 from hpo.ray.connection import DriverConnection
+from hpo.ray.messages import LogMessage, OpenSession, Order, SlotReady, SlotTold, StorageMessage
 from hpo.ray.remote_trials import StoredTrials
 from hpo.ray.session_files import SessionFiles
 from hpo.ray.settings import UPLOADS, RaySettings
@@ -49,8 +50,8 @@ class RaySession:
             self._ends.close()
             raise
 
-    def _prepare(self, config: ExperimentConfig, settings: RaySettings) -> Mapping[str, Any]:
-        """Return the first message to a driver."""
+    def _prepare(self, config: ExperimentConfig, settings: RaySettings) -> OpenSession:
+        """Return the first order to a driver."""
         session = SessionFiles(self._files.path)
         self._ends.callback(session.remove)
         if settings.storage is None:
@@ -69,19 +70,19 @@ class RaySession:
 
     @property
     def descriptor(self) -> int:
-        """Descriptor to poll, until `receive` has reported the driver's end."""
+        """Descriptor to poll, until `news` has reported the driver's end."""
         return self._driver.descriptor
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message to the driver."""
-        self._driver.send(message)
+    def order(self, order: Order) -> None:
+        """Send an order to the driver."""
+        self._driver.order(order)
 
-    def receive(self) -> list[dict[str, Any]] | None:
-        """Return the driver's messages; None when the driver has ended."""
-        messages = self._driver.receive()
-        if messages and any("up" in message for message in messages):
+    def news(self) -> list[Any] | None:
+        """Return the driver's news; None when the driver has ended."""
+        found = self._driver.news()
+        if any(isinstance(one, SlotReady) for one in found or ()):
             self._deaths = 0
-        return messages
+        return found
 
     def start_again(self) -> None:
         """Start another driver instead of one that has ended; it reports whether the cluster still exists.
@@ -96,18 +97,18 @@ class RaySession:
             raise BackendError(f"the process that talks with Ray died {self._deaths} times in a row; it said: {tail}")
         self._start()
 
-    def close(self, said: Callable[[int, Mapping[str, Any]], None]) -> None:
+    def close(self, said: Callable[[int, LogMessage], None]) -> None:
         """Let all slots end what still runs, and wait for it; what they store meanwhile is recorded.
 
         Args:
             said: Called with the number of a slot and each of its log messages.
         """
         if self.apart is not None:
-            for message in self._driver.last_words(self._grace + UPLOADS):
-                for item in message.get("told", ()):
-                    if "said" in item:
-                        said(message["slot"], item)
-                    elif "trial" in item and "kind" not in item:
-                        self.apart.take_in(item)
+            for news in self._driver.last_words(self._grace + UPLOADS):
+                for message in news.told if isinstance(news, SlotTold) else ():
+                    if isinstance(message, LogMessage):
+                        said(news.slot, message)
+                    elif isinstance(message, StorageMessage):
+                        self.apart.take_in(message)
         self._driver.end(self._grace + _SHUTDOWN)
         self._ends.close()

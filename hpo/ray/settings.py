@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import hpo
 from hpo.backends.bundle import Bundle, make_bundle
@@ -18,7 +18,8 @@ from hpo.config.reading import to_plain
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError, how_to_install
 from hpo.functions.finding import find_function
-from hpo.ray.actor import digest_of
+from hpo.ray.actor import SlotOpening, digest_of
+from hpo.ray.messages import OpenSession
 from hpo.ray.session_files import SessionFiles
 from hpo.ray.storage import check_storage
 from hpo.store.directory import ExperimentDirectory
@@ -149,8 +150,8 @@ class RaySettings:
         session: SessionFiles,
         bundle: Bundle | None,
         proof: str,
-    ) -> dict[str, Any]:
-        """Return the first message to a driver.
+    ) -> OpenSession:
+        """Return the first order to a driver.
 
         Args:
             config: Configuration of the experiment.
@@ -162,37 +163,33 @@ class RaySettings:
         if bundle is not None:
             config = replace(config, benchmark=bundle.benchmark)
         slots = config.n_workers or 1
-        local = self.place == LOCAL
-        return {
-            "do": "open",
-            "address": self.place,
-            "folder": str(session.cluster),
-            "code": None if bundle is None else str(session.code),
-            "cpus": self.cpus * slots,
-            "gpus": len(visible_gpus()) if local and config.num_gpus_per_trial else 0,
-            "slots": slots,
-            "needed": self.needed(config),
-            "pending_notice": self.pending_notice,
-            "autoscaling": self.autoscaling,
-            "grace": config.grace_period_seconds + (10 if bundle is None else UPLOADS),
-            "given": {
-                "config": to_plain(config),
-                "directory": str(files.path.absolute()),
-                "nonce": session.nonce,
-                "cwd": str(Path.cwd()),
-                "python": ".".join(platform.python_version_tuple()[:2]),
-                "hpo": digest_of(str(Path(hpo.__file__).parent)),
-                "files": _files(config, files) if bundle is None else {},
-                "environment": {key: os.environ[key] for key in ("OMP_NUM_THREADS",) if key in os.environ},
-                "apart": bundle
-                and {
-                    "code": bundle.digest,
-                    "storage": self.storage,
-                    "sync_seconds": self.sync_seconds,
-                    "proof": proof,
-                },
-            },
-        }
+        opening = SlotOpening(
+            config=to_plain(config),
+            directory=str(files.path.absolute()),
+            nonce=session.nonce,
+            cwd=str(Path.cwd()),
+            python=".".join(platform.python_version_tuple()[:2]),
+            hpo=digest_of(str(Path(hpo.__file__).parent)),
+            files=_files(config, files) if bundle is None else {},
+            environment={key: os.environ[key] for key in ("OMP_NUM_THREADS",) if key in os.environ},
+            storage=None if bundle is None else self.storage,
+            code="" if bundle is None else bundle.digest,
+            sync_seconds=self.sync_seconds,
+            proof=proof,
+        )
+        return OpenSession(
+            address=self.place,
+            folder=str(session.cluster),
+            code=None if bundle is None else str(session.code),
+            cpus=self.cpus * slots,
+            gpus=len(visible_gpus()) if self.place == LOCAL and config.num_gpus_per_trial else 0,
+            slots=slots,
+            needed=self.needed(config),
+            pending_notice=self.pending_notice,
+            autoscaling=self.autoscaling,
+            grace=config.grace_period_seconds + (10 if bundle is None else UPLOADS),
+            opening=opening,
+        )
 
 
 def _has_token() -> bool:

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,19 @@ from hpo.backends.local import LocalBackend
 from hpo.config.reading import to_config
 from hpo.errors import ConfigError, HPOError
 from hpo.events.types import BackendEvent, CommandSignal, Exit, Trial
-from hpo.ray.messages import to_json
+from hpo.ray.actor import SlotOpening
+from hpo.ray.messages import (
+    AttemptOrder,
+    KillAttempt,
+    LogMessage,
+    SlotBroken,
+    SlotClosed,
+    SlotMessage,
+    StartAttempt,
+    StopAttempt,
+    from_bytes,
+    to_bytes,
+)
 from hpo.ray.node_storage import ApartTrials, scratch_folder
 from hpo.ray.program import NodeDirectory, NodeProgram
 
@@ -43,15 +55,14 @@ class _Forwarded(logging.Handler):
         self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        once = {"once": kind} if (kind := getattr(record, "once", None)) is not None else {}
-        self._tell([{"said": record.levelno, "text": record.getMessage(), **once}])
+        self._tell([LogMessage(record.levelno, record.getMessage(), getattr(record, "once", None))])
 
 
 class Slot:
     """A runner of the tuner's orders on a node.
 
     Args:
-        given: The tuner's order to open the slot.
+        opening: The tuner's order to open the slot.
         name: Unique name of the slot.
         slots_here: Number of slots that may share this node.
 
@@ -59,11 +70,10 @@ class Slot:
         ConfigError, BackendError: Trials cannot run on this node.
     """
 
-    def __init__(self, given: Mapping[str, Any], *, name: str, slots_here: int) -> None:
-        apart = given.get("apart")
-        directory = Path(given["directory"]) if apart is None else scratch_folder()
+    def __init__(self, opening: SlotOpening, *, name: str, slots_here: int) -> None:
+        directory = Path(opening.directory) if opening.storage is None else scratch_folder()
         # Threads are shared among the slots of this node, and no other number of workers concerns a slot.
-        config = replace(to_config(given["config"]), n_workers=slots_here, gpus_to_use=None)
+        config = replace(to_config(opening.config), n_workers=slots_here, gpus_to_use=None)
         if config.benchmark.data is not None and not Path(config.benchmark.data).expanduser().exists():
             raise ConfigError(f"benchmark.data={config.benchmark.data}: there is no such file or folder there; copy it")
         self._program = NodeProgram(
@@ -74,10 +84,10 @@ class Slot:
             hidden=frozenset(key for key in os.environ if key.startswith("RAY_")),
         )
         self._loop = asyncio.get_running_loop()
-        self._told: list[dict[str, Any]] = []
+        self._told: list[SlotMessage] = []
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()
-        self._orders: list[dict[str, Any]] = []
+        self._orders: list[AttemptOrder] = []
         self._told_to_end = False
         self._closing = False
         self._leaving: asyncio.TimerHandle | None = None
@@ -87,15 +97,15 @@ class Slot:
         hpo_log.addHandler(self._forwarded)
         hpo_log.setLevel(logging.INFO)
         self._apart = None
-        if apart is not None:
-            self._apart = ApartTrials(self._program.directory, config.benchmark, apart, name=name, tell=self._tell)
+        if opening.storage is not None:
+            self._apart = ApartTrials(self._program.directory, config.benchmark, opening, name=name, tell=self._tell)
         self._backend = LocalBackend.for_program(self._program)
         threading.Thread(target=self._work, name="slot", daemon=True).start()
 
     # ------------------------------------------------------------------ called in the event loop
 
-    async def changes(self) -> Sequence[Mapping[str, Any]]:
-        """Wait for messages and return them; returns none after a while, so that the driver calls again."""
+    async def changes(self) -> bytes:
+        """Wait for messages and return them, see `to_bytes`; returns none after a while, so that the driver calls again."""
         if self._leaving is not None:
             self._leaving.cancel()
         with contextlib.suppress(TimeoutError):
@@ -103,7 +113,7 @@ class Slot:
         self._changed.clear()
         told, self._told = self._told, []
         self._leaving = self._loop.call_later(_DESERTED, self._leave)
-        return told
+        return to_bytes(told)
 
     def _leave(self) -> None:
         """End the trials that still run, and this process."""
@@ -111,9 +121,9 @@ class Slot:
         self._last = self._loop.create_task(self.close())
         self._last.add_done_callback(lambda _: os._exit(1))
 
-    def take(self, orders: Sequence[dict[str, Any]]) -> None:
-        """Pass orders to the thread, which carries them out."""
-        self._orders += orders
+    def take(self, orders: bytes) -> None:
+        """Pass orders, made by `to_bytes`, to the thread, which carries them out."""
+        self._orders += from_bytes(orders)
         self._wake()
 
     async def close(self) -> None:
@@ -126,13 +136,13 @@ class Slot:
         with contextlib.suppress(OSError):  # it has closed its wake-up pipe
             self._backend.wake()
 
-    def _note(self, told: Sequence[dict[str, Any]]) -> None:
+    def _note(self, told: Sequence[SlotMessage]) -> None:
         self._told += told
         self._changed.set()
 
     # ------------------------------------------------------------------ in the thread
 
-    def _tell(self, told: Sequence[dict[str, Any]]) -> None:
+    def _tell(self, told: Sequence[SlotMessage]) -> None:
         self._loop.call_soon_threadsafe(self._note, told)
 
     def _work(self) -> None:
@@ -152,12 +162,12 @@ class Slot:
                     for event in events:
                         self._apart.take_in(event)
                 elif events:
-                    self._tell([to_json(event) for event in events])
+                    self._tell(events)
         except (HPOError, OSError) as error:
-            self._tell([{"broken": str(error)}])
+            self._tell([SlotBroken(str(error))])
         except Exception as error:
             log.exception("the slot failed")
-            self._tell([{"broken": f"{type(error).__name__}: {error}"}])
+            self._tell([SlotBroken(f"{type(error).__name__}: {error}")])
         finally:
             self._closing = True
             self._backend.close()
@@ -165,18 +175,18 @@ class Slot:
                 self._apart.close()
             logging.getLogger("hpo").removeHandler(self._forwarded)
             logging.getLogger("hpo").setLevel(self._level_before)
-            self._tell([{"closed": True}])
+            self._tell([SlotClosed()])
             self._loop.call_soon_threadsafe(self._closed.set)
 
-    def _carry_out(self, order: Mapping[str, Any]) -> None:
-        match order["do"]:
-            case "start" if self._apart is None or self._apart.begin(order):
+    def _carry_out(self, order: AttemptOrder) -> None:
+        match order:
+            case StartAttempt() if self._apart is None or self._apart.begin(order):
                 self._told_to_end = False
-                self._backend.start(Trial(order["trial"], order["configuration"]), order["attempt"], order["until"])
-            case "stop":
+                self._backend.start(Trial(order.trial_id, order.configuration), order.attempt, order.until)
+            case StopAttempt():
                 self._told_to_end = True
-                self._backend.stop(order["trial"], order["patience"])
-            case "kill":
+                self._backend.stop(order.trial_id, order.patience)
+            case KillAttempt():
                 self._told_to_end = True
                 self._backend.kill()
 

@@ -2,8 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+
+from hpo.ray.messages import LogMessage
 
 log = logging.getLogger(__name__)
 
@@ -18,23 +18,23 @@ class SlotWarnings:
         self._counts: Counter[str] = Counter()
         self._first: dict[str, str] = {}
 
-    def take_in(self, host: str, item: Mapping[str, Any]) -> None:
+    def take_in(self, host: str, message: LogMessage) -> None:
         """Log one message.
 
         Args:
             host: Node of the slot.
-            item: Message: `said`, a level, and `text`; `once` names a problem that all slots share.
+            message: The message.
         """
-        text, kind = f"{host}: {item['text']}", item.get("once")
+        text, kind = f"{host}: {message.text}", message.once
         if kind is None:
-            log.log(item["said"], "%s", text)
+            log.log(message.level, "%s", text)
             return
         self._counts[kind] += 1
         if self._counts[kind] > 1:
             log.info("%s", text)
             return
         self._first[kind] = text if len(text) <= _QUOTED else f"{text[:_QUOTED]} …"
-        log.log(item["said"], "%s; further warnings of this kind are counted, and in hpo.log", text)
+        log.log(message.level, "%s; further warnings of this kind are counted, and in hpo.log", text)
 
     def close(self) -> None:
         """Log how often each warning was given that was shown once."""

@@ -10,7 +10,7 @@ import pytest
 
 import hpo
 from hpo.config.reading import load_config, resolve, to_plain
-from hpo.ray.actor import SlotActor, digest_of
+from hpo.ray.actor import SlotActor, SlotAnswer, digest_of
 
 BENCHMARK = {
     "name": "b",
@@ -43,11 +43,10 @@ def answer_of(tmp_path, monkeypatch):
             "hpo": digest_of(str(Path(hpo.__file__).parent)),
             "files": {str(script): digest_of(str(script))},
             "environment": {},
-            "apart": None,
             "rooms": {},
             **keys,
         }
-        return json.loads(asyncio.run(SlotActor().open(json.dumps(given).encode(), [])))
+        return SlotAnswer(**json.loads(asyncio.run(SlotActor().open(json.dumps(given).encode(), []))))
 
     return answer
 
@@ -69,14 +68,14 @@ def answer_of(tmp_path, monkeypatch):
 )
 def test_what_a_node_lacks_is_one_sentence(answer_of, keys, sentence):
     answer = answer_of(**keys)
-    assert sentence in answer["error"]
-    assert "\n" not in answer["error"]
-    assert answer["node"] == "0123456789abcdef"
+    assert sentence in answer.error
+    assert "\n" not in answer.error
+    assert answer.node == "0123456789abcdef"
 
 
 def test_a_node_without_hpo_says_so(answer_of, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert "hpo is not installed there" in answer_of()["error"]
+    assert "hpo is not installed there" in answer_of().error
 
 
 def test_a_digest_is_of_names_and_contents_and_of_nothing_else(tmp_path):

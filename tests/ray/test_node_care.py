@@ -4,6 +4,7 @@ import pytest
 
 from hpo.errors import BackendError
 from hpo.ray.fleet import Fleet, PlacedSlot
+from hpo.ray.messages import AvoidNodes, ReleaseSlot
 from hpo.ray.node_care import NodeCare
 
 
@@ -22,7 +23,7 @@ def test_a_node_that_differs_from_the_tuner_is_left_out_whichever_answers_first(
         fleet.add(PlacedSlot(0, "good", "good"))
     care.give_up("bad", "the node bad cannot run trials: it has other code")
     care.give_up("bad", "the node bad cannot run trials: it has other code")
-    assert told == [{"do": "avoid", "nodes": ["bad"]}]
+    assert told == [AvoidNodes(["bad"])]
     assert caplog.messages == ["the node bad cannot run trials: it has other code; the experiment goes on without it"]
 
 
@@ -39,7 +40,7 @@ def test_the_slots_of_a_node_that_is_given_up_are_released(place):
     care.know(["a", "b"])
     fleet.add(PlacedSlot(3, "a", "a"))
     care.give_up("a", "its scratch is full")
-    assert told == [{"do": "avoid", "nodes": ["a"]}, {"do": "release", "slot": 3}]
+    assert told == [AvoidNodes(["a"]), ReleaseSlot(3)]
 
 
 def test_a_node_that_does_not_answer_is_named_once_for_all_its_slots_and_again_when_it_does(place, caplog):

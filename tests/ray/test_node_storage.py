@@ -13,7 +13,9 @@ from hpo.backends.checkpoint_archive import digest_of, pack, stamps
 from hpo.config.schema import BenchmarkConfig
 from hpo.errors import BackendError
 from hpo.events.types import Exit, Report
-from hpo.ray.node_storage import ApartTrials, as_json, from_json_text, scratch_folder, unpack_code
+from hpo.ray.actor import SlotOpening
+from hpo.ray.messages import CheckpointMissing, CopiesEnded, LogEnd, ReportPiece, Restore, StartAttempt
+from hpo.ray.node_storage import ApartTrials, scratch_folder, unpack_code
 from hpo.ray.storage import CheckpointStorage
 from hpo.store.directory import ExperimentDirectory
 
@@ -84,10 +86,16 @@ class Place:
         self.files = ExperimentDirectory(folder / "slot")
         self.files.path.mkdir()
         self.storage = CheckpointStorage(f"file://{folder}/storage")
-        self.given = {"storage": self.storage.url, "proof": "proof", "sync_seconds": 60.0}
+        of_nodes = {"config": {}, "directory": "", "nonce": "", "cwd": "", "python": "", "hpo": "", "files": {}}
+        storage = {"storage": self.storage.url, "proof": "proof", "sync_seconds": 60.0}
+        self.given = SlotOpening(**of_nodes, environment={}, **storage)
 
     def open(self):
         return ApartTrials(self.files, BenchmarkConfig(), self.given, name="s", tell=self.told.extend)
+
+
+def order(attempt, key=None, digest=None):
+    return StartAttempt(0, 3, {}, attempt, None, Restore("root/", key, digest))
 
 
 def test_a_storage_that_a_node_has_otherwise_is_one_sentence(tmp_path):
@@ -101,7 +109,7 @@ def test_an_attempt_s_reports_logs_end_and_checkpoint_are_told_in_that_order(tmp
     place = Place(tmp_path)
     place.storage.put("proof", b"")
     trials = place.open()
-    assert trials.begin({"trial": 3, "attempt": 0, "root": "root/", "restore": None})
+    assert trials.begin(order(0))
     folder, checkpoint = place.files.attempt(3, 0), place.files.checkpoint(3)
     folder.mkdir()
     checkpoint.mkdir()
@@ -113,21 +121,19 @@ def test_an_attempt_s_reports_logs_end_and_checkpoint_are_told_in_that_order(tmp
     trials.take_in(Exit(3, 0, 0))
     trials.close()
     reports, log, end, saved, copied = place.told
-    assert from_json_text(reports["reports"]) == odd
-    assert (log["log"], log["content"]) == ("stdout.log", "said")
-    assert (end["kind"], end["exit_code"]) == ("Exit", 0)
-    assert saved["saved"] == "root/3/00000-s-000001.tar"
-    assert saved["position"] == len(odd)
-    assert copied["copied"]
-    assert copied["whole"]
+    assert reports == ReportPiece(3, 0, 0, odd)
+    assert log == LogEnd(3, 0, "stdout.log", b"said")
+    assert end == Exit(3, 0, 0)
+    assert saved.key == "root/3/00000-s-000001.tar"
+    assert saved.position == len(odd)
+    assert copied == CopiesEnded(3, 0, whole=True)
     assert not place.files.path.exists()
-    for name, digest in (("next", saved["digest"]), ("earlier version", None)):
+    for name, digest in (("next", saved.digest), ("earlier version", None)):
         (tmp_path / name).mkdir()
         again = Place(tmp_path / name)
         again.storage, again.given = place.storage, place.given
         other = again.open()
-        order = {"trial": 3, "attempt": 1, "root": "root/", "restore": saved["saved"], "digest": digest}
-        assert other.begin(order)
+        assert other.begin(order(1, saved.key, digest))
         assert (again.files.checkpoint(3) / "epoch").read_text() == "1"
         other.close()
 
@@ -136,10 +142,10 @@ def test_a_checkpoint_that_is_gone_costs_an_attempt_and_not_the_slot(tmp_path):
     place = Place(tmp_path)
     place.storage.put("proof", b"")
     trials = place.open()
-    assert not trials.begin({"trial": 3, "attempt": 1, "root": "root/", "restore": "root/3/gone.tar"})
+    assert not trials.begin(order(1, "root/3/gone.tar"))
     missing, end = place.told
-    assert missing == {"trial": 3, "missing": "root/3/gone.tar"}
-    assert (end["kind"], end["attempt"], end["lost"]) == ("Exit", 1, True)
+    assert missing == CheckpointMissing(3, "root/3/gone.tar")
+    assert (type(end), end.attempt, end.lost) == (Exit, 1, True)
 
 
 @pytest.mark.parametrize("how", ["a byte of the checkpoint", "all of it"])
@@ -156,13 +162,12 @@ def test_a_checkpoint_that_was_damaged_in_the_storage_is_not_resumed_from_and_th
     else:
         content[600] ^= 1  # of the weights: the archive itself is read without an error
     place.storage.put("root/3/a.tar", bytes(content))
-    order = {"trial": 3, "attempt": 1, "root": "root/", "restore": "root/3/a.tar", "digest": digest}
-    assert not place.open().begin(order)
+    assert not place.open().begin(order(1, "root/3/a.tar", digest))
     missing, end = place.told
-    assert missing == {"trial": 3, "missing": "root/3/a.tar"}
-    assert end["lost"]
+    assert missing == CheckpointMissing(3, "root/3/a.tar")
+    assert end.lost
     assert "\n" not in caplog.messages[0]
-    assert "\n" not in end["error"]
+    assert "\n" not in end.error
 
 
 def test_a_storage_that_does_not_answer_costs_an_attempt_and_the_loss_names_it(tmp_path, monkeypatch):
@@ -174,14 +179,9 @@ def test_a_storage_that_does_not_answer_costs_an_attempt_and_the_loss_names_it(t
         raise OSError("nobody answers")
 
     monkeypatch.setattr(CheckpointStorage, "get", get)
-    assert not trials.begin({"trial": 3, "attempt": 1, "root": "root/", "restore": "root/3/a.tar"})
+    assert not trials.begin(order(1, "root/3/a.tar"))
     (end,) = place.told
-    assert (end["kind"], end["lost"]) == ("Exit", True)
-    assert end["error"] == (
+    assert (type(end), end.lost) == (Exit, True)
+    assert end.error == (
         f"trial 3: its checkpoint root/3/a.tar cannot be had (backend.storage={place.storage.url}: nobody answers)"
     )
-
-
-def test_any_bytes_can_be_told():
-    every = bytes(range(256))
-    assert from_json_text(as_json(every)) == every

@@ -9,6 +9,7 @@ import pytest
 from hpo.config.reading import load_config, resolve
 from hpo.events.state import ExperimentState
 from hpo.events.types import Event, Exit, Kind, Report
+from hpo.ray.messages import CheckpointMissing, CheckpointSaved, CopiesEnded, LogEnd, ReportPiece, Restore
 from hpo.ray.remote_trials import StoredTrials
 from hpo.ray.storage import CheckpointStorage
 from hpo.store.directory import ExperimentDirectory
@@ -29,15 +30,19 @@ def place(tmp_path):
     return place
 
 
-def says(stored, attempt=0, **what):
-    return list(stored.take_in({"trial": 3, "attempt": attempt, **what}))
+def reports(stored, start, content):
+    return list(stored.take_in(ReportPiece(3, 0, start, content.encode())))
+
+
+def saved(stored, key, position, size, attempt=0, digest=None):
+    stored.take_in(CheckpointSaved(3, attempt, key, position, size, digest))
 
 
 def save(place, stored, name, position, attempt=0):
-    key = f"{stored.begin(3, attempt)['root'] if name == 'first' else place.root}3/{attempt:05d}-{name}.tar"
+    key = f"{stored.begin(3, attempt).root if name == 'first' else place.root}3/{attempt:05d}-{name}.tar"
     place.root = key.rpartition("3/")[0]
     place.storage.put(key, name.encode())
-    says(stored, attempt, saved=key, position=position, size=len(name))
+    saved(stored, key, position, len(name), attempt)
     return key
 
 
@@ -49,14 +54,14 @@ def settle(stored):
 def test_bytes_become_the_file_of_a_local_run_and_its_events(place):
     stored = place.open()
     stored.begin(3, 0)
-    assert says(stored, start=0, reports=LINE[:7]) == []
-    (report,) = says(stored, start=7, reports=LINE[7:])
+    assert reports(stored, 0, LINE[:7]) == []
+    (report,) = reports(stored, 7, LINE[7:])
     assert report == Report(3, 0, {"epoch": 1, "loss": 0.5}, len(LINE))
-    assert says(stored, start=0, reports=LINE) == [], "what is here already is not taken in again"
+    assert reports(stored, 0, LINE) == [], "what is here already is not taken in again"
     odd = b'{"text": "\xff\xc3"}\n'
-    (other,) = says(stored, start=len(LINE), reports=odd.decode("utf-8", "surrogateescape"))
+    (other,) = stored.take_in(ReportPiece(3, 0, len(LINE), odd))
     assert other.position == len(LINE) + len(odd)
-    says(stored, log="stderr.log", content="Traceback")
+    stored.take_in(LogEnd(3, 0, "stderr.log", b"Traceback"))
     folder = place.files.attempt(3, 0)
     assert (folder / "reports.jsonl").read_bytes() == LINE.encode() + odd
     (end,) = stored.over(1, Exit(3, 0, 1, error="Traceback", log=folder / "elsewhere"))
@@ -69,7 +74,7 @@ def test_a_trial_goes_on_from_the_latest_whose_reports_are_here(place):
     first = save(place, stored, "first", 0)
     save(place, stored, "second", len(LINE))
     assert stored.newest(3).key == first, "a report lies behind the second that is not here"
-    says(stored, start=0, reports=LINE)
+    reports(stored, 0, LINE)
     assert stored.newest(3).key.endswith("second.tar")
     assert stored.size(3) == len("second")
 
@@ -90,7 +95,7 @@ def test_the_last_two_are_kept_and_a_later_attempt_counts_as_later(place):
 
 def test_a_trial_waits_until_its_last_checkpoint_is_stored_or_its_slot_is_lost(place):
     stored = place.open()
-    for end in (lambda: says(stored, attempt=0, copied=True, whole=True), lambda: stored.lose(5, None)):
+    for end in (lambda: stored.take_in(CopiesEnded(3, 0, whole=True)), lambda: stored.lose(5, None)):
         stored.begin(3, 0)
         stored.over(5, Exit(3, 0, 0))
         assert stored.copying(3)
@@ -106,7 +111,7 @@ def test_what_nobody_needs_is_removed_also_when_it_comes_late(place):
     settle(stored)
     assert place.storage.sizes(place.root) == {}
     assert stored.newest(3) is None
-    assert stored.begin(3, 1)["restore"] is None
+    assert stored.begin(3, 1).key is None
 
 
 def state_with(place, status="paused"):
@@ -137,7 +142,7 @@ def test_a_later_session_finds_them_and_removes_what_no_session_knows(place, cap
     again = place.open()
     again.go_on(state_with(place))
     settle(again)
-    assert again.begin(3, 1)["restore"] == first
+    assert again.begin(3, 1).key == first
     assert set(place.storage.sizes(place.root)) == {first}
     place.storage.remove([first])
     other = place.open()
@@ -152,7 +157,7 @@ def test_what_a_run_without_storage_has_left_is_stored(place, tmp_path):
     place.files.attempt(3, 0).mkdir()
     stored = place.open()
     stored.go_on(state_with(place))
-    key = stored.begin(3, 1)["restore"]
+    key = stored.begin(3, 1).key
     assert key is not None
     place.storage.get(key, tmp_path / "archive.tar")
     assert b"checkpoint/epoch" in (tmp_path / "archive.tar").read_bytes()
@@ -181,11 +186,11 @@ def test_what_the_running_attempt_was_given_is_known_once_its_copy_is_there(plac
     attribute = place.config.objective.resource_attr
     lines = [json.dumps({attribute: epoch, "accuracy": 0.5}) + "\n" for epoch in (1, 2)]
     stored.begin(3, 0)
-    says(stored, start=0, reports="".join(lines))
+    reports(stored, 0, "".join(lines))
     stored.over(5, Exit(3, 0, 0))
     assert stored.restored(3) is None, "its first attempt was given none"
     save(place, stored, "first", len(lines[0]))
-    says(stored, attempt=0, copied=True, whole=True)
+    stored.take_in(CopiesEnded(3, 0, whole=True))
     stored.begin(3, 1)
     assert stored.restored(3) == 1
 
@@ -193,12 +198,12 @@ def test_what_the_running_attempt_was_given_is_known_once_its_copy_is_there(plac
 def test_a_checkpoint_that_never_came_to_the_storage_is_known_to_be_lost_until_the_next_one_has(place):
     stored = place.open()
     for lose in (
-        lambda: says(stored, copied=True, whole=False),
-        lambda: says(stored, missing=place.root + "3/gone.tar"),
+        lambda: stored.take_in(CopiesEnded(3, 0, whole=False)),
+        lambda: stored.take_in(CheckpointMissing(3, place.root + "3/gone.tar")),
         lambda: stored.lose(5, 3),
     ):
         save(place, stored, "first", 0)
-        says(stored, copied=True, whole=True)
+        stored.take_in(CopiesEnded(3, 0, whole=True))
         assert not stored.lost(3)
         lose()
         assert stored.lost(3)
@@ -210,9 +215,9 @@ def test_the_digest_of_a_checkpoint_is_kept_with_it_and_one_of_an_earlier_versio
     first = save(place, stored, "first", 0)
     second = f"{place.root}3/00000-second.tar"
     place.storage.put(second, b"second")
-    says(stored, saved=second, position=0, size=6, digest="d1")
+    saved(stored, second, 0, 6, digest="d1")
     for known in (stored, place.open()):
         known.go_on(state_with(place))
-        assert {key: known.begin(3, 1)[key] for key in ("restore", "digest")} == {"restore": second, "digest": "d1"}
-        says(known, missing=second)
-        assert {key: known.begin(3, 1)[key] for key in ("restore", "digest")} == {"restore": first, "digest": None}
+        assert known.begin(3, 1) == Restore(place.root, second, "d1")
+        known.take_in(CheckpointMissing(3, second))
+        assert known.begin(3, 1) == Restore(place.root, first)

@@ -96,9 +96,9 @@ def test_slots_are_told_what_makes_a_call_where_they_are_and_no_paths_of_this_in
     opening = RaySettings(address="a:1").opening(
         config(), ExperimentDirectory(tmp_path), session=SessionFiles(tmp_path), bundle=None, proof=""
     )
-    assert opening["slots"] == 3
-    assert opening["given"]["environment"] == {"OMP_NUM_THREADS": "3"}
-    assert str(Path(sys.executable).parent) not in str(opening["given"])
+    assert opening.slots == 3
+    assert opening.opening.environment == {"OMP_NUM_THREADS": "3"}
+    assert str(Path(sys.executable).parent) not in str(opening.opening)
 
 
 def test_a_helper_beside_the_script_is_told_of_too(tmp_path, monkeypatch):
@@ -113,7 +113,7 @@ def test_a_helper_beside_the_script_is_told_of_too(tmp_path, monkeypatch):
         made = RaySettings(address="a:1").opening(
             given, ExperimentDirectory(tmp_path), session=SessionFiles(tmp_path), bundle=None, proof=""
         )
-        return made["given"]["files"]
+        return made.opening.files
 
     before = files()
     assert {Path(name).name for name in before} == {"train.py", "helper.py"}

@@ -7,11 +7,14 @@ import time
 import pytest
 
 from hpo.config.reading import load_config, resolve, to_plain
+from hpo.events.types import Exit, Report
 from hpo.ray import slot
+from hpo.ray.actor import SlotOpening
+from hpo.ray.messages import KillAttempt, StartAttempt, from_bytes, to_bytes
 
 pytestmark = pytest.mark.process
 
-START = {"do": "start", "trial": 0, "configuration": {"x": 0.5}, "attempt": 0, "until": None}
+START = StartAttempt(0, 0, {"x": 0.5}, 0, None)
 
 
 async def ends_of(script, directory, orders):
@@ -25,14 +28,16 @@ async def ends_of(script, directory, orders):
         "num_gpus_per_trial": 0,
     }
     config = resolve(load_config(benchmark, "RS", random_seed=1))
-    one = slot.Slot({"config": to_plain(config), "directory": str(directory)}, name="s", slots_here=1)
-    one.take([START])
+    of_nodes = {"nonce": "", "cwd": "", "python": "", "hpo": "", "files": {}, "environment": {}}
+    opening = SlotOpening(to_plain(config), str(directory), **of_nodes)
+    one = slot.Slot(opening, name="s", slots_here=1)
+    one.take(to_bytes([START]))
     ends = []
     while not ends:
-        told = await one.changes()
-        ends = [(item, time.time()) for item in told if item.get("kind") == "Exit"]
-        if any(item.get("kind") == "Report" for item in told):
-            one.take(orders)
+        told = from_bytes(await one.changes())
+        ends = [(item, time.time()) for item in told if isinstance(item, Exit)]
+        if any(isinstance(item, Report) for item in told):
+            one.take(to_bytes(orders))
     await one.close()
     return ends
 
@@ -41,15 +46,15 @@ def test_a_trial_that_sigkill_ends_is_told_only_after_a_while_for_its_node_may_b
     monkeypatch.setattr(slot, "_KILL_DELAY", 2.0)
     script = f"touch {tmp_path}/killed; kill -9 $$"
     ((end, told_at),) = asyncio.run(ends_of(script, tmp_path, []))
-    assert end["signal"] == 9
+    assert end.signal == 9
     assert told_at - (tmp_path / "killed").stat().st_mtime >= 2.0
 
 
 def test_a_kill_that_was_ordered_is_told_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(slot, "_KILL_DELAY", 3600.0)
     script = """trap '' TERM; echo '{"epoch": 1, "loss": 0.5}' >> $HPO_REPORT_FILE; sleep 60 & wait; sleep 60"""
-    ((end, _),) = asyncio.run(ends_of(script, tmp_path, [{"do": "kill"}]))
-    assert end["signal"] == 9
+    ((end, _),) = asyncio.run(ends_of(script, tmp_path, [KillAttempt(0)]))
+    assert end.signal == 9
 
 
 def test_a_closed_slot_forwards_no_more_messages(tmp_path):

@@ -2,6 +2,7 @@
 
 import logging
 
+from hpo.ray.messages import LogMessage
 from hpo.ray.slot_warnings import SlotWarnings
 
 
@@ -9,8 +10,8 @@ def test_a_trouble_that_all_slots_meet_is_a_warning_once_and_then_a_count(caplog
     caplog.set_level(logging.INFO)
     warnings = SlotWarnings()
     for number in range(5):
-        warnings.take_in(f"node{number}", {"said": logging.WARNING, "text": "no copy", "once": "copies"})
-    warnings.take_in("node1", {"said": logging.WARNING, "text": "something else"})
+        warnings.take_in(f"node{number}", LogMessage(logging.WARNING, "no copy", "copies"))
+    warnings.take_in("node1", LogMessage(logging.WARNING, "something else"))
     warnings.close()
     assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == [
         "node0: no copy; further warnings of this kind are counted, and in hpo.log",
@@ -24,6 +25,6 @@ def test_a_trouble_that_all_slots_meet_is_a_warning_once_and_then_a_count(caplog
 
 def test_a_warning_that_was_given_once_is_not_counted(caplog):
     warnings = SlotWarnings()
-    warnings.take_in("node", {"said": logging.WARNING, "text": "no copy", "once": "copies"})
+    warnings.take_in("node", LogMessage(logging.WARNING, "no copy", "copies"))
     warnings.close()
     assert len(caplog.records) == 1

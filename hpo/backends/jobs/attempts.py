@@ -22,7 +22,7 @@ from hpo.backends.jobs.messages import (
     Torn,
     Trouble,
 )
-from hpo.backends.jobs.outcome import exit_from_record, exit_without_record
+from hpo.backends.jobs.outcome import exit_without_record
 from hpo.backends.jobs.protocols import JobPhase
 from hpo.backends.jobs.report_watch import ReportWatch
 from hpo.backends.report_channel import Channel
@@ -184,11 +184,11 @@ class Attempts:
     def _ended(self, running: JobAttempt, message: Ended) -> Sequence[BackendEvent]:
         for name, content in message.logs.items():
             running.reports.with_name(name).write_bytes(content)
-        if stored := message.record["checkpoints"]:
+        if stored := message.outcome.checkpoints:
             self._saved(running.trial_id, stored[-1][1])
             if running.attempt > 0:
                 self._jobs.forget(running.trial_id, running.attempt - 1)
-        return self._finish(running, exit_from_record(message.record, running.reports.parent, asked=running.asked))
+        return self._finish(running, message.outcome.exit(running.reports.parent, asked=running.asked))
 
     def _finish(self, running: JobAttempt, end: Exit) -> list[BackendEvent]:
         self._watch.remove(running.job.name)

@@ -13,7 +13,7 @@ from typing import Any
 from hpo.backends.attempt_mirror import AttemptMirror
 from hpo.backends.checkpoint_archive import unpack
 from hpo.backends.jobs.object_names import ObjectNames, StoredCheckpoint, live_key
-from hpo.backends.jobs.outcome import exit_to_json
+from hpo.backends.jobs.outcome import AttemptOutcome
 from hpo.backends.jobs.protocols import ObjectPlace
 from hpo.backends.local import LocalBackend
 from hpo.backends.trial_program import Program
@@ -83,8 +83,7 @@ class JobSlot:
             end = Exit(trial.id, attempt, None, lost=True)
             if not any(last for _, _, last in before):
                 sent = max((piece[1] for _, piece, _ in before if piece is not None), default=0)
-                record = exit_to_json(end, stopped=self._stopped, sent=sent, logs=[], checkpoints=[])
-                self._put(self._names.end(name), record)
+                self._put(self._names.end(name), AttemptOutcome(end, self._stopped, sent).to_json())
             return end
         self._put(self._names.beginning(name), self._node.encode())
         self._restore(trial.id, order["checkpoint"])
@@ -105,10 +104,8 @@ class JobSlot:
         logs = mirror.finish()
         if end.exit_code != 0:
             self._expect_signal()
-        record = exit_to_json(
-            end, stopped=self._stopped or self._asked, sent=mirror.sent, logs=logs, checkpoints=mirror.checkpoints
-        )
-        self._put(self._names.end(name), record)
+        outcome = AttemptOutcome(end, self._stopped or self._asked, mirror.sent, logs, mirror.checkpoints)
+        self._put(self._names.end(name), outcome.to_json())
         return end
 
     def _expect_signal(self) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from hpo.backends.jobs.outcome import AttemptOutcome
 from hpo.backends.jobs.protocols import JobStatus, Submitted
 
 
@@ -60,7 +60,7 @@ class Ended:
     """The message that an attempt has ended and left its exit."""
 
     name: str
-    record: Mapping[str, Any]
+    outcome: AttemptOutcome
     logs: Mapping[str, bytes]
 
 

@@ -2,14 +2,17 @@
 
 import time
 
+from hpo.backends.standing_clock import StandingClock
+
 
 class Quota:
     """The number of jobs that a backend may have, as far as it is known."""
 
     def __init__(self) -> None:
         self._full_until: float | None = None
-        self._stalled_since: float | None = None
-        self._stood = 0.0
+        self.clock = StandingClock()
+        """Clock of the monotonic seconds in which at least one attempt could run."""
+        self.clock.go(True)
         self._attempts = 0
         self._with_job = 0
         self._queued = 0
@@ -26,12 +29,7 @@ class Quota:
     def update(self, *, attempts: int, with_job: int, queued: int) -> None:
         """Record the number of attempts, of those whose job has begun, and of those whose job waits in a queue."""
         self._attempts, self._with_job, self._queued = attempts, with_job, queued
-        stalled = self.waiting and with_job == 0
-        if stalled and self._stalled_since is None:
-            self._stalled_since = time.monotonic()
-        elif not stalled and self._stalled_since is not None:
-            self._stood += time.monotonic() - self._stalled_since
-            self._stalled_since = None
+        self.clock.go(with_job > 0 or not self.waiting)
 
     @property
     def waiting(self) -> bool:
@@ -44,8 +42,3 @@ class Quota:
         if self._full_until is None or self._attempts == 0 or not (self.waiting or time.monotonic() < self._full_until):
             return None
         return self._attempts if self._with_job else 0
-
-    def clock(self) -> float:
-        """Return the monotonic seconds in which at least one attempt could run."""
-        now = time.monotonic() if self._stalled_since is None else self._stalled_since
-        return now - self._stood

@@ -4,7 +4,6 @@ A piece of reports is passed on once all earlier pieces are. Pieces that were pa
 they are in the event log, also in the copy that is kept if the tuner itself runs in a job.
 """
 
-import json
 import logging
 import threading
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 
 from hpo.backends.jobs.messages import Begun, Ended, Gone, Message, Piece, Silent, Torn, Trouble
 from hpo.backends.jobs.object_names import ObjectNames, live_key
+from hpo.backends.jobs.outcome import AttemptOutcome
 from hpo.backends.jobs.protocols import Intervals, JobStatus, ObjectPlace
 
 log = logging.getLogger(__name__)
@@ -158,10 +158,10 @@ class ReportWatch:
         if found.objects != one.seen:
             one.heard, one.seen = time.monotonic(), found.objects
         if found.ended:
-            record = json.loads(self._place.read(self._names.end(one.name)))
-            if record["bytes"] <= one.position:
-                logs = {log: self._place.read(self._names.log(one.name, log)) for log in record["logs"]}
-                self._tell(Ended(one.name, record, logs))
+            outcome = AttemptOutcome.from_json(self._place.read(self._names.end(one.name)))
+            if outcome.sent <= one.position:
+                logs = {log: self._place.read(self._names.log(one.name, log)) for log in outcome.logs}
+                self._tell(Ended(one.name, outcome, logs))
                 self.remove(one.name)
                 return
         elif job_ended:

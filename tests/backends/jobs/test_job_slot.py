@@ -1,6 +1,5 @@
 """What a job leaves of an attempt whose trial was ended from outside."""
 
-import json
 import threading
 
 import pytest
@@ -9,7 +8,7 @@ from hpo.backends.jobs import job_slot
 from hpo.backends.jobs.folder_place import FolderPlace
 from hpo.backends.jobs.job_slot import JobSlot
 from hpo.backends.jobs.object_names import ObjectNames
-from hpo.backends.jobs.outcome import exit_from_record
+from hpo.backends.jobs.outcome import AttemptOutcome
 from hpo.config.reading import load_config, resolve
 from hpo.events.types import Exit
 
@@ -41,5 +40,5 @@ def test_a_trial_that_the_platforms_signal_ends_before_its_job_hears_of_it_is_lo
     with JobSlot(config, place, ObjectNames(""), tmp_path / "work") as slot:
         monkeypatch.setattr(slot, "_attend", attend)
         slot.run(ORDER)
-    record = json.loads(place.read("live/0-0-ab/exit"))
-    assert exit_from_record(record, tmp_path, asked=False).lost is signalled
+    outcome = AttemptOutcome.from_json(place.read("live/0-0-ab/exit"))
+    assert outcome.exit(tmp_path, asked=False).lost is signalled

@@ -1,6 +1,5 @@
 """What jobs write is handed on in order, once, and removed when nobody can need it; on a shared folder."""
 
-import json
 import queue
 
 import pytest
@@ -9,8 +8,10 @@ from hpo.backends.jobs import report_watch
 from hpo.backends.jobs.folder_place import FolderPlace
 from hpo.backends.jobs.messages import Begun, Ended, Gone, Piece, Silent, Torn
 from hpo.backends.jobs.object_names import ObjectNames
+from hpo.backends.jobs.outcome import AttemptOutcome
 from hpo.backends.jobs.protocols import Intervals, JobPhase, JobStatus
 from hpo.backends.jobs.report_watch import ReportWatch
+from hpo.events.types import Exit
 
 NAMES = ObjectNames("")
 GONE = JobStatus(JobPhase.ENDED, "the machine burnt")
@@ -31,8 +32,7 @@ def watching(place):
         place.write(NAMES.piece(name, start, start + len(data)), data)
 
     def end(name, size):
-        record = {"bytes": size, "logs": [], "checkpoints": []}
-        place.write(NAMES.end(name), json.dumps(record).encode())
+        place.write(NAMES.end(name), AttemptOutcome(Exit(0, 0, 0), False, size).to_json())
 
     yield made, told, write, end
     made.close()

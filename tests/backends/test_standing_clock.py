@@ -1,6 +1,6 @@
 """A clock that stands still while there is no place."""
 
-from hpo.ray.timing import StandingClock
+from hpo.backends.standing_clock import StandingClock
 
 
 def test_only_the_time_in_which_it_goes_counts():
