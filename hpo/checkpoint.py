@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hpo.reporting import is_first_process
 from hpo.store.atomic_files import remove_leftovers, replacing, sync
 
 CHECKPOINT_DIR = "HPO_CHECKPOINT_DIR"
@@ -26,6 +27,8 @@ def directory() -> Path | None:
 def save(state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
     """Save `state` (tensors, state dicts, plain values) atomically: a reader sees the old file or the new one, complete.
 
+    Of the processes of a trial only that of rank 0 writes; it returns in the others at once.
+
     Args:
         state: State that `load` will return.
         name: File name inside the checkpoint directory.
@@ -34,7 +37,7 @@ def save(state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
         OSError: The file cannot be written; the previous checkpoint is untouched.
     """
     folder = directory()
-    if folder is None:
+    if folder is None or not is_first_process():
         return
     import torch
 
@@ -60,7 +63,8 @@ def load(name: str = "checkpoint.pt", map_location: Any = "cpu") -> dict[str, An
     folder = directory()
     if folder is None:
         return None
-    remove_leftovers(folder / name)
+    if is_first_process():  # what is left over may be what rank 0 writes at this moment
+        remove_leftovers(folder / name)
     if not (folder / name).exists():
         return None
     import torch

@@ -12,10 +12,16 @@ from types import SimpleNamespace
 from typing import Any
 
 REPORT_FILE = "HPO_REPORT_FILE"
+PROCESSES = "HPO_PROCESSES"
+"""Variable with the number of a trial's processes; set only where hpo starts several (`benchmark.processes_per_trial`)."""
+_RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID")
+"""Variables by which launchers tell a process its number, the most specific first."""
 
 
 def report(*mappings: Any, **metrics: Any) -> None:
     """Report one set of values to the tuner, or print it if the script runs without a tuner.
+
+    Of the processes of a trial (`benchmark.processes_per_trial`) only that of rank 0 reports; calls in others do nothing.
 
     Args:
         *mappings: Dictionaries of values: `report({"epoch": 3, "accuracy": 0.91})`.
@@ -28,6 +34,8 @@ def report(*mappings: Any, **metrics: Any) -> None:
     for mapping in reversed(mappings):
         metrics = {**_named(mapping), **metrics}
     line = encode(metrics)
+    if not is_first_process():
+        return
     path = os.environ.get(REPORT_FILE)
     if not path:
         sys.stdout.write(line)
@@ -42,6 +50,13 @@ def report(*mappings: Any, **metrics: Any) -> None:
         os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_first_process() -> bool:
+    """Return whether this process has rank 0 among those of its trial; True where hpo starts only one."""
+    if not os.environ.get(PROCESSES):  # a RANK of somebody else's, such as of a job that the tuner runs in
+        return True
+    return next((os.environ[name] for name in _RANKS if os.environ.get(name)), "0") == "0"
 
 
 def arguments(**defaults: Any) -> SimpleNamespace:

@@ -20,8 +20,8 @@ from hpo.config.choices import ARGUMENTS, ArgumentStyle
 from hpo.config.yaml_files import override_text
 from hpo.errors import ConfigError
 
-PLACES = ("trial_seed", "checkpoint_dir", "trial_id", "config_file")
-"""Placeholders for facts of the trial, written in braces in `arguments` and `command`."""
+PLACES = ("trial_seed", "checkpoint_dir", "trial_id", "config_file", "processes")
+"""Placeholders for facts of the trial, written in braces in `arguments` and `command`; `processes` if the key is given."""
 CONFIG_FILE = "{config_file}"
 _PLACE = re.compile(r"\{(" + "|".join(PLACES) + r")\}")
 
@@ -29,7 +29,7 @@ _PLACE = re.compile(r"\{(" + "|".join(PLACES) + r")\}")
 def fill(value: Any, places: Mapping[str, str]) -> Any:
     """Return a constant with its placeholders replaced, also inside lists and mappings. Other braces stay."""
     if isinstance(value, str):
-        return _PLACE.sub(lambda match: places[match[1]], value)
+        return _PLACE.sub(lambda match: places.get(match[1], match[0]), value)
     if isinstance(value, Mapping):
         return {name: fill(item, places) for name, item in value.items()}
     return [fill(item, places) for item in value] if isinstance(value, list) else value

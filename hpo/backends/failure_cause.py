@@ -30,7 +30,7 @@ _SUMMARY = re.compile(
 """Pattern of the beginning of an MPI launcher's closing summary."""
 _RAISED = re.compile(r"^[\w.]*ChildFailedError:|^subprocess\.CalledProcessError:")
 _IN_LAUNCHER = re.compile(r'^ *File ".*/(accelerate/commands|torch/distributed|deepspeed/launcher)/', re.MULTILINE)
-_ROOT_CAUSE = re.compile(r"^Root Cause .*\n(?:.*\n)*? *rank +: (\d+) ", re.MULTILINE)
+_ROOT_CAUSE = re.compile(r"^Root Cause .*\n(?:.*\n)*? *rank +: (\d+) .*\n *exitcode +: (-?\d+) ", re.MULTILINE)
 _PREFIX = re.compile(r"^\[(?:rank|default|\d+,)?(\d+)\](?:<std\w+>)?: ?")
 """Pattern of the prefix that launchers, and torch itself, put before the lines of a process."""
 _HEAD = "Traceback (most recent call last):"
@@ -54,6 +54,9 @@ def without_launcher(log: str) -> str:
     processes = kept[:end]
     root = _ROOT_CAUSE.search(text)
     own = [line for line in processes if root and (found := _PREFIX.match(line)) and found[1] == root[1]]
+    if root and not own and int(root[2]) < 0:  # what others say is its consequence
+        processes = [line for line in processes if not _PREFIX.match(line)]
+        return "\n".join([*processes, f"rank {root[1]} was ended by signal {-int(root[2])}"])
     plain = [_PREFIX.sub("", line) for line in own or processes]
     return "\n".join(plain[: _end_of_error(plain)]).rstrip() or log
 

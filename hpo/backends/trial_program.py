@@ -15,9 +15,11 @@ from typing import Any
 
 from hpo.backends.arguments import CONFIG_FILE, Written, fill, write
 from hpo.backends.executables import find_file, find_program, is_this_python
+from hpo.backends.torch_launching import torch_launcher, without_launcher_variables
 from hpo.backends.unmodified_program import reading_of
 from hpo.config.choices import ArgumentStyle, WorkingDirectory
 from hpo.config.environment_references import from_environment
+from hpo.config.processes import check_launcher, processes_per_trial
 from hpo.config.schema import ExperimentConfig
 from hpo.config.templates import Template
 from hpo.config.yaml_files import override_text
@@ -26,6 +28,7 @@ from hpo.functions.finding import TOLD, FoundFunction, find_function, is_own
 from hpo.host.leading_imports import leading_imports
 from hpo.host.preloading import AUTO
 from hpo.randomness import Randomness
+from hpo.reporting import PROCESSES
 from hpo.space.search_space import SearchSpace
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.identity import mark_of
@@ -65,6 +68,7 @@ class Program:
     printed: bool = False
 
     def __post_init__(self) -> None:
+        check_launcher(self.config)
         # A missing program, variable or place in a file is an error now, not at the first trial.
         for configuration in self._space.covering_configurations():
             call = self._call(Trial(0, configuration), 0, None)
@@ -75,10 +79,15 @@ class Program:
     def _prefix(self) -> list[str]:
         return find_program(self.config.benchmark)
 
+    @property
+    def _processes(self) -> int | None:
+        return processes_per_trial(self.config)
+
     @cached_property
     def _script(self) -> str | None:
         """Return the Python script for a fork of the host; None if the program cannot be a fork."""
-        given = self.config.benchmark.preload is not None and len(self._prefix) > 1 and self._prefix[1].endswith(".py")
+        may = self.config.benchmark.preload is not None and self._processes is None
+        given = may and len(self._prefix) > 1 and self._prefix[1].endswith(".py")
         return self._prefix[1] if given and is_this_python(self._prefix[0]) else None
 
     @property
@@ -140,7 +149,8 @@ class Program:
     @property
     def environment_of_host(self) -> Mapping[str, str]:
         """The trial host's environment, with thread counts, which must be set before NumPy or torch is imported."""
-        return {**os.environ, **threads_per_trial(self.config.n_workers or 1)}
+        inherited = os.environ if self._processes is None else without_launcher_variables(os.environ)
+        return {**inherited, **threads_per_trial(self.config.n_workers or 1, self._processes)}
 
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """Return the order with which the trial host starts this attempt. Creates the attempt's folder."""
@@ -158,8 +168,10 @@ class Program:
         return self._describe(self._call(trial, attempt, until), devices)
 
     def _describe(self, call: _Call, devices: list[str]) -> dict[str, Any]:
-        words = call.written.called_by([fill(word, call.places) for word in self._prefix])
         benchmark = self.config.benchmark
+        words = call.written.called_by([fill(word, call.places) for word in self._prefix])
+        if self._processes is not None and benchmark.command is None:
+            words[1:1] = torch_launcher(self._processes, f"{call.trial.id}-{call.attempt}")
         here = benchmark.working_directory == WorkingDirectory.here
         reports = self.reports(call.trial.id, call.attempt)
         return {
@@ -214,6 +226,7 @@ class Program:
             "checkpoint_dir": str(self._checkpoint(trial.id, attempt)),
             "trial_id": str(trial.id),
             "config_file": str(folder / f"arguments{suffix}"),
+            **({} if self._processes is None else {"processes": str(self._processes)}),
         }
         return _Call(trial, attempt, until, folder, places, self._written(trial, until, folder, places))
 
@@ -256,7 +269,8 @@ class Program:
             "HPO_TRIAL_SEED": call.places["trial_seed"],
             "HPO_EXPERIMENT_DIR": str(self.directory.path.absolute()),
             "CUDA_VISIBLE_DEVICES": ",".join(devices),
-            **threads_per_trial(self.config.n_workers or 1),
+            **threads_per_trial(self.config.n_workers or 1, self._processes),
+            **({} if self._processes is None else {PROCESSES: str(self._processes)}),
             # Makes Python write line by line, also in processes that the program starts.
             **({"PYTHONUNBUFFERED": "1"} if self.config.benchmark.searched else {}),
         }
@@ -270,12 +284,15 @@ def check_program(config: ExperimentConfig) -> None:
         Program(config, ExperimentDirectory(Path()), Randomness(config.random_seed or 0, config.seed))
 
 
-def threads_per_trial(n_workers: int) -> dict[str, str]:
+def threads_per_trial(n_workers: int, processes: int | None = None) -> dict[str, str]:
     """Return OMP_NUM_THREADS for a trial: as the user set it, else this process's cores divided among the workers.
+
+    The share of a trial of several processes is divided among these.
 
     With one worker the variable is left unset, since libraries use all cores by themselves; if it were set, each process
     of a pool that the trial starts would use all of them, too.
     """
-    if (given := os.environ.get("OMP_NUM_THREADS")) or n_workers > 1:
-        return {"OMP_NUM_THREADS": given or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))}
+    sharing = n_workers * (processes or 1)
+    if (given := os.environ.get("OMP_NUM_THREADS")) or n_workers > 1 or processes is not None:
+        return {"OMP_NUM_THREADS": given or str(max(len(os.sched_getaffinity(0)) // sharing, 1))}
     return {}

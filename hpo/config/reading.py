@@ -16,6 +16,7 @@ from hpo.config.environment_references import keep_references
 from hpo.config.hydra_errors import emptied, hydra_error_as_sentence, not_plain
 from hpo.config.hydra_versions import naming_keys
 from hpo.config.objectives import with_first
+from hpo.config.processes import check_processes
 from hpo.config.schema import ExperimentConfig
 from hpo.config.validation import check, check_names, check_preload
 from hpo.config.yaml_files import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml, with_leaves
@@ -47,6 +48,7 @@ def resolve(config: ExperimentConfig) -> ExperimentConfig:
         **{key: getattr(benchmark, key) for key in left_out},
     )
     check(resolved)
+    check_processes(resolved)
     return resolved
 
 

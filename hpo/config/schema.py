@@ -80,6 +80,7 @@ class BenchmarkConfig:
     max_num_trials: int | None = None
     max_num_evaluations: int | None = None
     num_gpus_per_trial: int = 1
+    processes_per_trial: Any = field(default=None, metadata=_RESULTS)
     preload: Any = field(default="auto", metadata=_CALL)
     """Modules that the trial host imports before trials start: `auto`, a list, or null. OmegaConf has no type for this."""
     report_channel: ReportChannel = ReportChannel.file

@@ -20,6 +20,7 @@ LATER = (
     "function",
     "objectives",
     "patterns",
+    "processes_per_trial",
     "reference_point",
     "report_path",
     "working_directory",
