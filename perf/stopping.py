@@ -21,7 +21,6 @@ import model_search
 import numpy as np
 from search_tasks import DESIGN, HELD_OUT, task_of
 
-
 BUDGET = 24.0
 """Median full trainings per worker."""
 WORKERS = 4
@@ -177,7 +176,10 @@ SHARES = (0.0, 0.33)
 def outcomes(trace: Trace) -> Iterator[tuple[Key, float, float]]:
     """Each rule, what it saves as a share of the budget, and what regret it loses."""
     steps, regrets = Steps.of(trace), trace.regrets
-    clocks = {"trials": np.arange(1.0, len(steps.times) + 1), "trained": steps.reports / task_of(trace.task).max_resource}
+    clocks = {
+        "trials": np.arange(1.0, len(steps.times) + 1),
+        "trained": steps.reports / task_of(trace.task).max_resource,
+    }
     for (name, rule), unit, share, least in itertools.product(RULES.items(), clocks, SHARES, PATIENCES):
         clock = clocks[unit]
         expected = rule(steps, clock, np.maximum(least, share * clock))
@@ -217,7 +219,7 @@ def show_rules(traces: dict[tuple[str, str, int], Trace], methods: Sequence[str]
                 own = families == family
                 fit = [key for key in keys if means[key][~own, 1].mean() <= limit]
                 if fit and own.any():
-                    result[own] = means[max(fit, key=lambda key: means[key][~own, 0].mean())][own]  # noqa: B023
+                    result[own] = means[max(fit, key=lambda key: means[key][~own, 0].mean())][own]
             every = [key for key in keys if means[key][:, 1].mean() <= limit]
             if np.isnan(result).any() or not every:
                 continue

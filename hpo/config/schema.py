@@ -175,6 +175,7 @@ class ExperimentConfig:
     max_num_evaluations: int | None = None
     max_cost: float | None = None
     target_value: float | None = None
+    stop_when: dict[str, Any] = field(default_factory=dict)
     scale_max_wallclock_time: bool = False
     num_gpus_per_trial: int | None = None
     gpus_to_use: list[int] | None = field(default=None, metadata=_CALL)

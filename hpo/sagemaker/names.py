@@ -27,7 +27,7 @@ LATER = (
 """Keys of a benchmark that version 0.1 did not have: they count only if they are given, so that its jobs are recognised."""
 
 
-LATER_OF_ALL = ("max_cost", "paired_training_seeds", "warm_start", "warm_start_use", "warm_start_sha256")
+LATER_OF_ALL = ("max_cost", "paired_training_seeds", "stop_when", "warm_start", "warm_start_use", "warm_start_sha256")
 """Keys of an experiment that version 0.1 did not have; see `LATER`."""
 
 
