@@ -48,6 +48,8 @@ class Course:
     trials: list[Trial]
     results: list[tuple[int, int, float]]
     """Trial, resource and loss of each report."""
+    times: list[float]
+    """Seconds at each report."""
 
 
 def simulate(
@@ -125,7 +127,7 @@ def follow(
         idle.append(worker)
         idle.sort()
         give_work()
-    return Course(Trajectory.of(reports), deciding, trials, results)
+    return Course(Trajectory.of(reports), deciding, trials, results, [time for time, _ in reports])
 
 
 def score(trajectory: Trajectory, task: TableTask | ContinuousTask, span: tuple[float, float]) -> float:

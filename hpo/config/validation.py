@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hpo.config.choices import ArgumentStyle, ReportChannel, WarmStartUse, WorkingDirectory
 from hpo.config.objectives import both_given, check_reference
 from hpo.config.schema import BenchmarkConfig, ExperimentConfig
+from hpo.config.stop_when import parse_stop_when
 from hpo.errors import ConfigError
 
 TAG = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
@@ -93,6 +94,10 @@ def _check_objective(config: ExperimentConfig) -> None:
         raise ConfigError(
             f"target_value={config.target_value:g}: with benchmark.objectives no one value ends an experiment; remove it, "
             "and give max_wallclock_time or max_num_trials"
+        )
+    if parse_stop_when(config.stop_when) is not None and objective.aims:
+        raise ConfigError(
+            "stop_when: with benchmark.objectives no one value tells whether a search improves; remove it"
         )
     if config.max_cost is not None and benchmark.cost_attr is None:
         raise ConfigError(

@@ -182,6 +182,7 @@ def _experiment(
         max_device_hours=None,
         max_price=None,
         target_value=None,
+        stop_when=None,
         scale_max_wallclock_time=False,
         warm_start=[],
         warm_start_sha256=None,

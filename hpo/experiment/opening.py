@@ -12,6 +12,7 @@ from typing import Any
 from hpo.config.budgets import BUDGET_KEYS
 from hpo.config.reading import read_config, resolve, to_plain
 from hpo.config.schema import MACHINE_KEYS, REAL_BACKENDS, RUN_KEYS, ExperimentConfig
+from hpo.config.stop_when import parse_stop_when
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.steering import same_limits
@@ -115,6 +116,9 @@ def is_done(last: Event | None, stored: ExperimentConfig | None, config: Experim
     """
     if last is None or last.kind != Kind.FINISHED:
         return False
+    if (rule := last.body.get("stop_when")) is not None:
+        # More of a budget that was not used up changes nothing.
+        return parse_stop_when(config.stop_when) == parse_stop_when(rule)
     if (budget := last.body.get("budget")) is not None:
         known = [budget, *([last.body["given"]] if last.body.get("given") else [])]  # before commands
         return any(same_limits(one, config.budget) for one in known)
@@ -176,7 +180,7 @@ def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
 
 def _comparable(config: ExperimentConfig, machine: Collection[str]) -> dict[str, Any]:
     content = to_plain(config)
-    for key in (*BUDGET_KEYS, *RUN_KEYS, *MACHINE_KEYS):  # these may differ on resume
+    for key in (*BUDGET_KEYS, "stop_when", *RUN_KEYS, *MACHINE_KEYS):  # these may differ on resume
         content.pop(key, None)
         content["benchmark"].pop(key, None)
     content["benchmark"]["arguments"] = config.benchmark.arguments_besides(machine)

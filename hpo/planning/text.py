@@ -39,6 +39,7 @@ def _group(group: Group, plan: Plan) -> Iterator[str]:
     if group.elsewhere is not None:
         yield f"  trials on {group.elsewhere}"
     budgets = [f"{key}={value:g}" for key, value in config.budget.items() if value is not None]
+    budgets += [f"stop_when.{key}={value}" for key, value in (config.stop_when or {}).items()]
     yield f"  budget    {', '.join(budgets) or 'none'}"
     if (smoke := group.smoke) is not None:
         memory = f", {smoke.peak_memory_mb:.0f} MB of memory" if smoke.peak_memory_mb is not None else ""
@@ -94,6 +95,8 @@ def _expectation(group: Group, plan: Plan) -> Iterator[str]:
     simulated = f"the method itself, on {'random losses' if group.table is None else 'trainings of the table'}"
     if group.config.target_value is not None and group.table is None:
         head += " unless target_value is reached before"
+    if group.config.stop_when:
+        head += " unless stop_when ends the search before"
     yield f"  trials    {head}; {simulated}" if group.rungs else f"  trials    {head}"
     if group.rungs:
         levels = [f"{level:,}" for level in expected.reached]

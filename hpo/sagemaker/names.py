@@ -34,6 +34,7 @@ LATER_OF_ALL = (
     "max_device_hours",
     "max_price",
     "paired_training_seeds",
+    "stop_when",
     "warm_start",
     "warm_start_use",
     "warm_start_sha256",

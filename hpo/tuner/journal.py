@@ -10,6 +10,7 @@ from hpo.events.callback import Callback
 from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
 from hpo.events.types import Event, Kind, Trial
+from hpo.tuner.stop_when import Plateau
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Journal:
         elapsed: Clock of the experiment, in seconds.
         wall: Clock in unix time.
         callbacks: Callbacks that see each event once it is committed.
+        plateau: Rule that takes in each event at once; None if there is none.
     """
 
     events: EventLog
@@ -38,6 +40,7 @@ class Journal:
     elapsed: Callable[[], float]
     wall: Callable[[], float]
     callbacks: Sequence[Callback] = ()
+    plateau: Plateau | None = None
     _pending: list[Event] = field(default_factory=list)
     _actions: list[tuple[Callable[..., None], tuple[Any, ...]]] = field(default_factory=list)
     _broken: set[int] = field(default_factory=set)
@@ -56,6 +59,8 @@ class Journal:
         moment = self.elapsed() if elapsed is None else elapsed
         event = Event(kind, moment, self.wall(), trial, attempt, resource, body or {})
         self.state.apply(event, outcome)
+        if self.plateau is not None:
+            self.plateau.take(event, self.state, outcome)
         self._pending.append(event)
 
     def note(

@@ -20,6 +20,7 @@ from hpo.schedulers.base import Scheduler
 from hpo.tuner.command_refusals import Moment
 from hpo.tuner.commands import Commands, Inbox
 from hpo.tuner.journal import EventLog, Journal
+from hpo.tuner.stop_when import Plateau, unused
 from hpo.tuner.stopping import Budget
 from hpo.tuner.trial_limits import Limits
 from hpo.tuner.trial_supervisor import Supervision
@@ -42,6 +43,7 @@ class Tuner:
         retry: Whether failed trials are trained again first.
         inbox: Place where people leave commands; None if nobody can give any.
         on_budget: Function called with a budget that a command has set.
+        plateau: Rule `stop_when`, which has taken in the log; None if there is none.
     """
 
     scheduler: Scheduler
@@ -54,10 +56,12 @@ class Tuner:
     retry: bool = False
     inbox: Inbox | None = None
     on_budget: Callable[[Budget], None] = lambda _: None
+    plateau: Plateau | None = None
     interrupted_by: str | None = None
     """The person who asked by a command for the end of this session; None if nobody did."""
     _interrupts: int = 0
     _spent: str | None = None  # the budget that is used up
+    _ended_early: bool = False  # whether that is by `stop_when`
 
     def __post_init__(self) -> None:
         clock = self.backend.clock
@@ -69,6 +73,7 @@ class Tuner:
             elapsed=self._elapsed,
             wall=self.backend.wall,
             callbacks=self.callbacks,
+            plateau=self.plateau,
         )
         self.trials = Supervision(
             scheduler=self.scheduler,
@@ -176,6 +181,9 @@ class Tuner:
         elif not self.trials.endings.closing:
             by = self.state.steering.end
             self._spent = self.budget.spent(self.state, self._elapsed()) if by is None else f"ended on request by {by}"
+            if self._spent is None and self.plateau is not None and self.plateau.reached is not None:
+                self._ended_early = True
+                self._spent = self.plateau.reached + unused(self.budget, self.state, self._elapsed())
             if self._spent is not None:
                 if self.trials.failed:
                     log.warning("%s, so that no failed trial is trained again; give more", self._spent)
@@ -240,6 +248,8 @@ class Tuner:
         body: dict[str, Any] = {"reason": reason, "budget": self.budget.recorded(self.state.objective)}
         if self.state.steering.changes:
             body["given"] = self.state.steering.given
+        if self._ended_early and self.plateau is not None:
+            body["stop_when"] = self.plateau.written
         self.journal.emit(Kind.FINISHED, body=body)
         self.trials.forget_paused_checkpoints()
 
