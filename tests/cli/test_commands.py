@@ -52,7 +52,7 @@ def test_status_without_a_tag_lists_those_in_outputs_with_counts(finished):
     assert "there is no experiment here" in error_of(finished.verb("status"))
 
 
-KEYS = """directory tag benchmark method seed state reason error seconds trials reports nodes unread_lines code_changes
+KEYS = """directory tag benchmark method seed state reason error seconds trials reports device_hours price nodes unread_lines code_changes
 code_versions steered held_by trained trained_again metric mode best confirmed objectives front hypervolume constraints
 closest last_failure job"""
 
@@ -75,7 +75,8 @@ def test_status_for_programs_has_the_keys_that_the_docs_name_and_the_values_of_t
             "configuration": best["configuration"],
             "test": {},
         }
-        assert one["confirmed"] is None
+        assert one["confirmed"] is one["price"] is None
+        assert one["device_hours"] == pytest.approx(experiment.state.busy_seconds() / 3600)
         assert one["reports"] == one["trained"] == len(experiment.reports)
         assert one["trials"] == experiment.trials["status"].value_counts().to_dict()
         assert (one["error"], one["last_failure"], one["job"], one["trained_again"]) == (None, None, None, 0)
