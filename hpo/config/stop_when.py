@@ -14,7 +14,7 @@ class StopWhen:
 
     patience: float = 32.0
     """Full-budget evaluations' worth of training over which the improvement is measured."""
-    min_improvement: float = 0.005
+    min_improvement: float = 0.02
     """The largest improvement that ends the experiment, as a share of the distance from the best trial to the median one."""
 
 
@@ -40,7 +40,7 @@ def parse_stop_when(written: Mapping[str, Any]) -> StopWhen | None:
         raise ConfigError(f"stop_when.patience={rule.patience:g}: use a number of full-budget evaluations, at least 1")
     if rule.min_improvement <= 0:
         raise ConfigError(
-            f"stop_when.min_improvement={rule.min_improvement:g}: use a positive number, such as 0.005, a share of the "
+            f"stop_when.min_improvement={rule.min_improvement:g}: use a positive number, such as 0.02, a share of the "
             f"distance from the best trial to the median one"
         )
     return rule

@@ -4,6 +4,7 @@ import bisect
 import math
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from hpo.config.stop_when import StopWhen
@@ -17,8 +18,8 @@ from hpo.tuner.stopping import Budget
 class Plateau:
     """The progress of the best result, judged each time that another trial has reported for the first time.
 
-    The decision depends on the rule and the events up to now alone, so that a resumed experiment decides the same. Training is
-    counted in full-budget evaluations; if the resource of one is unknown, each trial that has reported counts as one.
+    The decision depends on the rule and the events up to now alone, so that a resumed experiment decides the same. Training
+    is counted in full-budget evaluations; if the resource of one is unknown, each trial that has reported counts as one.
 
     Args:
         rule: Patience and smallest improvement.
@@ -27,7 +28,7 @@ class Plateau:
 
     def __init__(self, rule: StopWhen, max_resource: int | None) -> None:
         self.rule = rule
-        self.written: dict[str, Any] = {"patience": rule.patience, "min_improvement": rule.min_improvement}
+        self.written: dict[str, Any] = asdict(rule)
         """The rule as it is stored with the end of the experiment."""
         self.reached: str | None = None
         """Why the experiment ends; None while it continues."""
@@ -36,7 +37,7 @@ class Plateau:
         self._ranked: list[float] = []
         """Best losses of the trials, in order."""
         self._incumbents: deque[tuple[float, float]] = deque()
-        """Evaluations trained and loss at each improvement; the first is the best result one patience ago, if there was one."""
+        """Evaluations trained and loss at each improvement; the first is the best result one patience ago, if any."""
 
     def restore(self, objective: Objective, events: Iterable[Event]) -> None:
         """Take in the log of earlier sessions."""
