@@ -175,7 +175,8 @@ class ExperimentConfig:
     max_num_evaluations: int | None = None
     max_cost: float | None = None
     target_value: float | None = None
-    stop_when: dict[str, Any] = field(default_factory=dict)
+    stop_when: Any = None
+    """A mapping for `parse_stop_when`, or None. OmegaConf cannot merge into an optional mapping that is None."""
     scale_max_wallclock_time: bool = False
     num_gpus_per_trial: int | None = None
     gpus_to_use: list[int] | None = field(default=None, metadata=_CALL)

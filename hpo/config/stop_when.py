@@ -18,14 +18,16 @@ class StopWhen:
     """The largest improvement that ends the experiment, as a share of the distance from the best trial to the median one."""
 
 
-def parse_stop_when(written: Mapping[str, Any]) -> StopWhen | None:
-    """Parse the key `stop_when`; return None if it is empty.
+def parse_stop_when(written: Any) -> StopWhen | None:
+    """Parse the key `stop_when`; return None for null, and the defaults for what it leaves out.
 
     Raises:
         ConfigError: A key is unknown, or its value cannot be used.
     """
-    if not written:
+    if written is None:
         return None
+    if not isinstance(written, Mapping):
+        raise ConfigError(f"stop_when={str(written)[:40]}: use a mapping, such as {{patience: 32}}, or null")
     known = [key.name for key in fields(StopWhen)]
     if unknown := [str(name) for name in written if name not in known]:
         near = nearest(unknown[0], known)

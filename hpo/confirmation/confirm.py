@@ -180,7 +180,7 @@ def _experiment(
         paired_training_seeds=True,
         max_cost=None,
         target_value=None,
-        stop_when={},
+        stop_when=None,
         scale_max_wallclock_time=False,
         warm_start=[],
         warm_start_sha256=None,

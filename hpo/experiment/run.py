@@ -18,7 +18,6 @@ from hpo.config.environment_references import from_environment
 from hpo.config.metric_direction import doubts
 from hpo.config.reading import to_config, to_yaml
 from hpo.config.schema import ExperimentConfig
-from hpo.config.stop_when import parse_stop_when
 from hpo.config.targets import factory_of, parameters_of
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.callback import Callback
@@ -44,7 +43,7 @@ from hpo.store.guarded_store import GuardedStore
 from hpo.store.ownership import owned
 from hpo.store.store_repair import open_store
 from hpo.tuner.loop import Tuner
-from hpo.tuner.stop_when import Plateau
+from hpo.tuner.stop_when import plateau_of
 from hpo.tuner.stopping import Budget
 from hpo.warm_start.results import read_copy
 
@@ -178,11 +177,6 @@ def _run(
         config = _with_commanded_budget(files, config, state)
         backend.go_on(state)
         budget = Budget(**config.budget)
-        if (rule := parse_stop_when(config.stop_when)) is not None:
-            plateau = Plateau(rule, config.max_resource)
-            plateau.restore(config.objective, store.read())
-        else:
-            plateau = None
         if budget == Budget() and math.isinf(config.space.size) and scheduler.over is None:
             log.warning("no budget is given (max_num_trials, max_wallclock_time, ...): it runs until interrupted")
         for text in doubts(config.objective):
@@ -193,7 +187,7 @@ def _run(
             events=events,
             state=state,
             budget=budget,
-            plateau=plateau,
+            plateau=plateau_of(config, store.read),
             limits=limits_of(config),
             callbacks=callbacks,
             retry=config.retry is not None,

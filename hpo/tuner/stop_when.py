@@ -3,11 +3,12 @@
 import bisect
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from hpo.config.stop_when import StopWhen
+from hpo.config.schema import ExperimentConfig
+from hpo.config.stop_when import StopWhen, parse_stop_when
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
@@ -85,6 +86,15 @@ class Plateau:
                 f"{former - best:.3g}, at most {self.rule.min_improvement:g} of the distance from the best trial to the "
                 f"median one, {middle - best:.3g}"
             )
+
+
+def plateau_of(config: ExperimentConfig, read: Callable[[], Iterable[Event]]) -> Plateau | None:
+    """Return the rule of an experiment, which has taken in its log; None without the key `stop_when`."""
+    if (rule := parse_stop_when(config.stop_when)) is None:
+        return None
+    plateau = Plateau(rule, config.max_resource)
+    plateau.restore(config.objective, read())
+    return plateau
 
 
 def unused(budget: Budget, state: ExperimentState, elapsed: float) -> str:
