@@ -10,8 +10,13 @@ from hpo.planning.plan import make_plan
 from hpo.planning.text import text
 
 
+HERE = {"_target_": "hpo.launchers.local.LocalLauncher"}
+
+
 def plan_of(stop_when):
-    config = load_config("hpobench_car", "ASHA", seed=0, random_seed=1, max_num_trials=60, stop_when=stop_when)
+    config = load_config(
+        "hpobench_car", "ASHA", seed=0, random_seed=1, max_num_trials=60, stop_when=stop_when, launcher=HERE
+    )
     return text(make_plan([Job(config, Path("new"), Path())]))
 
 
