@@ -9,7 +9,6 @@ from hpo.launchers.base import Job
 from hpo.planning.plan import make_plan
 from hpo.planning.text import text
 
-
 HERE = {"_target_": "hpo.launchers.local.LocalLauncher"}
 
 
