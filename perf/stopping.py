@@ -1,11 +1,11 @@
 """When does more search no longer pay? Stopping rules, applied to recorded traces of the tasks of model_search.py.
 
     python perf/stopping.py record --traces traces.pickle --seeds 3      # interrupted, it goes on
-    python perf/stopping.py rules --traces traces.pickle                 # constants from some families, figures on the others
+    python perf/stopping.py rules --traces traces.pickle                 # constants by the other families
 
-Each trace is one experiment of 4 workers over 24 median full trainings per worker, the fixed budget. A rule stops it
-earlier; its share of the budget's cost is saved, and what it loses is the normalised regret at that time minus the one
-at the end (0 is the best of the table, 1 its median). Rules see what an experiment sees: reports in their order.
+Each trace is one experiment of 4 workers over 24 median full trainings per worker, the fixed budget. A rule stops it earlier;
+the rest of the budget's time is saved, and what it loses is the normalised regret at that time minus the one at the end (0 is
+the best of the table, 1 its median). Rules see what an experiment sees: reports in their order.
 """
 
 import argparse

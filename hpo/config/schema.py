@@ -162,7 +162,7 @@ class ExperimentConfig:
     device_price: float | None = None
     target_value: float | None = None
     stop_when: Any = None
-    """Rule that ends the search early, a mapping; null is none. OmegaConf has no type for this."""
+    """A mapping for `parse_stop_when`, or None. OmegaConf cannot merge into an optional mapping that is None."""
     scale_max_wallclock_time: bool = False
     num_gpus_per_trial: int | None = None
     gpus_to_use: list[int] | None = field(default=None, metadata=_CALL)

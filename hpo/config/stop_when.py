@@ -14,17 +14,17 @@ class StopWhen:
 
     patience: float = 32.0
     """Full-budget evaluations' worth of training over which the improvement is measured."""
-    min_improvement: float = 0.005
+    min_improvement: float = 0.02
     """The largest improvement that ends the experiment, as a share of the distance from the best trial to the median one."""
 
 
 def parse_stop_when(written: Any) -> StopWhen | None:
-    """Parse the key `stop_when`; return None if it is null or empty.
+    """Parse the key `stop_when`; return None for null, and the defaults for what it leaves out.
 
     Raises:
         ConfigError: A key is unknown, or its value cannot be used.
     """
-    if written is None or written == {}:
+    if written is None:
         return None
     if not isinstance(written, Mapping):
         raise ConfigError(f"stop_when={str(written)[:40]}: use a mapping, such as {{patience: 32}}, or null")
@@ -42,7 +42,7 @@ def parse_stop_when(written: Any) -> StopWhen | None:
         raise ConfigError(f"stop_when.patience={rule.patience:g}: use a number of full-budget evaluations, at least 1")
     if rule.min_improvement <= 0:
         raise ConfigError(
-            f"stop_when.min_improvement={rule.min_improvement:g}: use a positive number, such as 0.005, a share of the "
+            f"stop_when.min_improvement={rule.min_improvement:g}: use a positive number, such as 0.02, a share of the "
             f"distance from the best trial to the median one"
         )
     return rule

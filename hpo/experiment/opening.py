@@ -6,7 +6,7 @@ import logging
 import secrets
 import shutil
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from hpo.config.budgets import BUDGET_KEYS
@@ -117,8 +117,8 @@ def is_done(last: Event | None, stored: ExperimentConfig | None, config: Experim
     if last is None or last.kind != Kind.FINISHED:
         return False
     if (rule := last.body.get("stop_when")) is not None:
-        # More of a budget that was not used up changes nothing.
-        return parse_stop_when(config.stop_when) == parse_stop_when(rule)
+        wanted = parse_stop_when(config.stop_when)  # more of a budget that was not used up changes nothing
+        return wanted is not None and asdict(wanted) == rule
     if (budget := last.body.get("budget")) is not None:
         known = [budget, *([last.body["given"]] if last.body.get("given") else [])]  # before commands
         return any(same_limits(one, config.budget) for one in known)

@@ -44,7 +44,7 @@ from hpo.store.guarded_store import GuardedStore
 from hpo.store.ownership import owned
 from hpo.store.store_repair import open_store
 from hpo.tuner.loop import Tuner
-from hpo.tuner.stop_when import restored_plateau
+from hpo.tuner.stop_when import plateau_of
 from hpo.tuner.stopping import Budget
 from hpo.warm_start.results import read_copy
 
@@ -188,7 +188,7 @@ def _run(
             events=events,
             state=state,
             budget=budget,
-            plateau=restored_plateau(config, store.read()),
+            plateau=plateau_of(config, store.read),
             limits=limits_of(config),
             callbacks=callbacks,
             retry=config.retry is not None,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from hpo.config.stop_when import parse_stop_when
 from hpo.events.device_time import device_use_text
 from hpo.events.text import clock
 from hpo.history.device_use import limits_devices
@@ -39,7 +40,8 @@ def _group(group: Group, plan: Plan) -> Iterator[str]:
     if group.elsewhere is not None:
         yield f"  trials on {group.elsewhere}"
     budgets = [f"{key}={value:g}" for key, value in config.budget.items() if value is not None]
-    budgets += [f"stop_when.{key}={value}" for key, value in (config.stop_when or {}).items()]
+    if (rule := parse_stop_when(config.stop_when)) is not None:
+        budgets += [f"stop_when.{key}={value:g}" for key, value in asdict(rule).items()]
     yield f"  budget    {', '.join(budgets) or 'none'}"
     if (smoke := group.smoke) is not None:
         memory = f", {smoke.peak_memory_mb:.0f} MB of memory" if smoke.peak_memory_mb is not None else ""
@@ -95,7 +97,7 @@ def _expectation(group: Group, plan: Plan) -> Iterator[str]:
     simulated = f"the method itself, on {'random losses' if group.table is None else 'trainings of the table'}"
     if group.config.target_value is not None and group.table is None:
         head += " unless target_value is reached before"
-    if group.config.stop_when:
+    if group.config.stop_when is not None:
         head += " unless stop_when ends the search before"
     yield f"  trials    {head}; {simulated}" if group.rungs else f"  trials    {head}"
     if group.rungs:

@@ -3,7 +3,8 @@
 import bisect
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
@@ -18,9 +19,8 @@ from hpo.tuner.stopping import Budget
 class Plateau:
     """The progress of the best result, judged each time that another trial has reported for the first time.
 
-    The decision depends on the rule and the events up to now alone, so that a resumed experiment decides the same.
-    Training is counted in full-budget evaluations; if the resource of one is unknown, each trial that has reported
-    counts as one.
+    The decision depends on the rule and the events up to now alone, so that a resumed experiment decides the same. Training
+    is counted in full-budget evaluations; if the resource of one is unknown, each trial that has reported counts as one.
 
     Args:
         rule: Patience and smallest improvement.
@@ -29,7 +29,7 @@ class Plateau:
 
     def __init__(self, rule: StopWhen, max_resource: int | None) -> None:
         self.rule = rule
-        self.written: dict[str, Any] = {"patience": rule.patience, "min_improvement": rule.min_improvement}
+        self.written: dict[str, Any] = asdict(rule)
         """The rule as it is stored with the end of the experiment."""
         self.reached: str | None = None
         """Why the experiment ends; None while it continues."""
@@ -88,13 +88,12 @@ class Plateau:
             )
 
 
-def restored_plateau(config: ExperimentConfig, events: Iterable[Event]) -> Plateau | None:
-    """Return the rule of an experiment, which has taken in the log of earlier sessions; None if there is none."""
-    rule = parse_stop_when(config.stop_when)
-    if rule is None:
+def plateau_of(config: ExperimentConfig, read: Callable[[], Iterable[Event]]) -> Plateau | None:
+    """Return the rule of an experiment, which has taken in its log; None without the key `stop_when`."""
+    if (rule := parse_stop_when(config.stop_when)) is None:
         return None
     plateau = Plateau(rule, config.max_resource)
-    plateau.restore(config.objective, events)
+    plateau.restore(config.objective, read())
     return plateau
 
 

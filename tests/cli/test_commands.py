@@ -52,7 +52,8 @@ def test_status_without_a_tag_lists_those_in_outputs_with_counts(finished):
     assert "there is no experiment here" in error_of(finished.verb("status"))
 
 
-KEYS = """directory tag benchmark method seed state reason error seconds trials reports device_hours price nodes unread_lines code_changes
+KEYS = """directory tag benchmark method seed state reason error seconds trials reports device_hours price
+nodes unread_lines code_changes
 code_versions steered held_by trained trained_again metric mode best confirmed objectives front hypervolume constraints
 closest last_failure job"""
 

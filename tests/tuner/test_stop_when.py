@@ -1,14 +1,16 @@
 """The rule that ends an experiment whose best result has stopped improving."""
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hpo import load_config, load_experiment, run_experiment
 from hpo.config.stop_when import StopWhen
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.types import Event, Kind
+from hpo.events.types import Decision, Event, Kind
 from hpo.sagemaker.names import identity
 from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import verify
@@ -22,7 +24,7 @@ def events_of(losses):
     """Trials of one report each."""
     for trial, loss in enumerate(losses):
         yield Event(Kind.STARTED, trial, 0.0, trial, 0, None, {"configuration": {}, "until": None})
-        body = {"metrics": {"error": loss}, "decision": "CONTINUE", "position": 0}
+        body = {"metrics": {"error": loss}, "decision": Decision.CONTINUE, "position": 0}
         yield Event(Kind.REPORTED, trial + 0.5, 0.0, trial, 0, 1, body)
 
 
@@ -39,11 +41,7 @@ def ended_after(losses, rule, max_resource=None):
 
 def ended_by_definition(losses, rule, max_resource=None):
     for count in range(1, len(losses) + 1):
-        before = [
-            loss
-            for n, loss in enumerate(losses[:count], 1)
-            if n / (max_resource or 1) <= count / (max_resource or 1) - rule.patience
-        ]
+        before = losses[: max(math.floor(count - rule.patience * (max_resource or 1)), 0)]
         ranked = sorted(losses[:count])
         if before and min(before) - ranked[0] <= rule.min_improvement * (ranked[count // 2] - ranked[0]):
             return count
@@ -54,8 +52,6 @@ def ended_by_definition(losses, rule, max_resource=None):
 @pytest.mark.parametrize("patience", [1, 3, 7.5])
 @pytest.mark.parametrize("seed", range(5))
 def test_it_ends_where_the_definition_does(seed, patience, max_resource):
-    import numpy as np
-
     losses = np.random.default_rng(seed).exponential(size=80).tolist()
     rule = StopWhen(patience, 0.05)
     found = ended_after(losses, rule, max_resource)
@@ -72,6 +68,14 @@ def test_a_log_that_is_taken_in_at_once_gives_the_same_answer():
     losses = [1.0, 0.5, 0.9, 0.8, 0.7, 0.6, 0.55]
     whole = Plateau(StopWhen(3, 0.01), None)
     whole.restore(OBJECTIVE, events_of(losses))
+    events = list(events_of(losses))
+    for cut in range(len(events)):
+        parts, state = Plateau(StopWhen(3, 0.01), None), ExperimentState(OBJECTIVE).apply_all(events[:cut])
+        parts.restore(OBJECTIVE, events[:cut])
+        for event in events[cut:]:
+            state.apply(event)
+            parts.take(event, state)
+        assert parts.reached == whole.reached
     assert whole.reached == (
         "stop_when: 3 full-budget evaluations improved error by 0, at most 0.01 of the distance from the best trial to the "
         "median one, 0.3"
@@ -88,8 +92,8 @@ def test_what_is_left_of_each_limit_is_told():
 
 def config_of(patience=None, **keys):
     rule = None if patience is None else {"patience": patience}
-    keys = {"max_wallclock_time": None, "max_num_trials": 60, "n_workers": 2, **keys}
-    return load_config("mlp_digits_grid", "ASHA", seed=0, random_seed=1, stop_when=rule, **keys)
+    keys = {"max_wallclock_time": 1e6, "max_num_trials": 60, "n_workers": 2, **keys}
+    return load_config("hpobench_car", "ASHA", seed=0, random_seed=1, stop_when=rule, **keys)
 
 
 def test_an_experiment_that_it_has_ended_is_complete_and_goes_on_with_more_patience_or_without(tmp_path):
@@ -110,29 +114,20 @@ def test_an_experiment_that_it_has_ended_is_complete_and_goes_on_with_more_patie
     assert count[0] > 60
 
 
-def reached_at(events, cut, rule, objective, max_resource):
-    """Position of the report that ends the experiment if a session takes in the first `cut` events at once."""
-    plateau, state = Plateau(rule, max_resource), ExperimentState(objective)
-    plateau.restore(objective, events[:cut])
-    for event in events[:cut]:
-        state.apply(event)
-    for place, event in enumerate(events[cut:], cut):
-        if plateau.reached is not None:
-            return place
-        state.apply(event)
-        plateau.take(event, state)
-    return len(events) if plateau.reached is not None else None
+def reports_of(directory):
+    return [(e.trial, e.resource, e.body["metrics"]) for e in load_experiment(directory).events if e.kind == "reported"]
 
 
-def test_a_resumed_experiment_ends_at_the_same_report_wherever_it_was_interrupted(tmp_path):
-    config = config_of()
-    run_experiment(config, tmp_path, show=False)
-    events, rule = list(load_experiment(tmp_path).events), StopWhen(4)
-    whole = reached_at(events, 0, rule, config.objective, config.max_resource)
-    assert whole is not None
-    assert whole < len(events)
-    for cut in range(0, whole, 7):
-        assert reached_at(events, cut, rule, config.objective, config.max_resource) == whole
+@pytest.mark.parametrize("cut", [1, 20, 50])
+def test_it_ends_a_resumed_experiment_at_the_same_report_as_one_in_a_single_session(tmp_path, cut):
+    one = run_experiment(config_of(3, n_workers=1), tmp_path / "one", show=False)
+    assert one.reason.startswith("stop_when")
+    assert len(reports_of(tmp_path / "one")) > cut
+    first = run_experiment(config_of(3, n_workers=1, max_num_evaluations=cut), tmp_path / "two", show=False)
+    assert first.reason == f"max_num_evaluations={cut} reports are in"
+    two = run_experiment(config_of(3, n_workers=1), tmp_path / "two", show=False)
+    assert two.reason.partition("; not used")[0] == one.reason.partition("; not used")[0]
+    assert reports_of(tmp_path / "two") == reports_of(tmp_path / "one")
 
 
 def test_an_experiment_without_the_key_keeps_its_identity_and_one_with_it_has_another():
