@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpo.analysis.loading import LoadedExperiment
-from hpo.config.budgets import BUDGET_KEYS
+from hpo.config.budgets import LIMIT_KEYS
 from hpo.config.schema import BACKENDS, CONDITIONS, REAL_BACKENDS
 from hpo.errors import ConfigError
 from hpo.events.text import shortened
@@ -48,7 +48,7 @@ def check_conditions(benchmark: str, runs: Sequence[LoadedExperiment]) -> list[s
                     "compared under equal conditions only: run them with one command, or name other directories"
                 )
     warnings = [*_backends(benchmark, runs), *_workers(benchmark, runs)]
-    for key in BUDGET_KEYS:
+    for key in LIMIT_KEYS:
         values = sorted({str(getattr(run.config, key)) for run in runs})
         if len(values) > 1:
             warnings.append(

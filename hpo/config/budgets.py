@@ -15,6 +15,9 @@ BUDGET_KEYS = (
 )
 """Keys that limit an experiment, and the price that `max_price` needs; a finished experiment resumes with a larger budget."""
 
+LIMIT_KEYS = tuple(key for key in BUDGET_KEYS if key != "device_price")
+"""Budget keys that can end an experiment."""
+
 
 def budget_keys(cost_attr: str | None) -> list[str]:
     """Return the budget keys that an experiment can use: `max_cost` only if `cost_attr` names a metric."""
@@ -23,7 +26,7 @@ def budget_keys(cost_attr: str | None) -> list[str]:
 
 def has_limit(budget: Mapping[str, Any]) -> bool:
     """Whether a budget ends the experiment: a price of devices alone does not."""
-    return any(limit is not None for key, limit in budget.items() if key != "device_price")
+    return any(budget.get(key) is not None for key in LIMIT_KEYS)
 
 
 def time_limits(budget: Mapping[str, Any], *, devices: int) -> dict[str, float]:

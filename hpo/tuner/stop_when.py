@@ -104,6 +104,8 @@ def unused(budget: Budget, state: ExperimentState, elapsed: float) -> str:
         "max_num_trials": (budget.max_num_trials, state.counted_trials),
         "max_num_evaluations": (budget.max_num_evaluations, state.reports),
         "max_cost": (budget.max_cost, state.spending.total),
+        "max_device_hours": (budget.max_device_hours, budget.hours(state, elapsed)),
+        "max_price": (budget.max_price, budget.price(state, elapsed) or 0.0),
     }
     left = [
         f"{(limit - spent) / limit:.0%} of {key}={limit:g}"

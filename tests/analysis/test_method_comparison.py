@@ -487,6 +487,11 @@ class TestRefusals:
         )
         assert result.scored[0].scale.end == 60
 
+    def test_another_price_of_a_device_is_no_other_budget(self, written):
+        written.run("RS", 0, [(8.0, 1.0)], device_price=1.0)
+        written.run("ASHA", 0, [(8.0, 1.0)], device_price=2.0)
+        assert [warning for warning in compare(written.path).warnings if "differs" in warning] == []
+
     def test_incomplete_experiments_are_left_out_unless_they_are_wanted(self, written):
         written.pair(3)
         written.run("RS", 3, [(8.0, 1.0)], finished=None, end=30.0)

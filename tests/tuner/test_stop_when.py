@@ -88,6 +88,9 @@ def test_what_is_left_of_each_limit_is_told():
     budget = Budget(max_wallclock_time=40.0, max_num_evaluations=100)
     assert unused(budget, state, 10.0) == "; not used: 75% of max_wallclock_time=40, 75% of max_num_evaluations=100"
     assert unused(Budget(), state, 10.0) == ""
+    state.device_time.ended = 1800.0
+    budget = Budget(max_device_hours=2.0, max_price=4.0, device_price=2.0)
+    assert unused(budget, state, 10.0) == "; not used: 75% of max_device_hours=2, 75% of max_price=4"
 
 
 def config_of(patience=None, **keys):
