@@ -43,6 +43,12 @@ class DeviceTime:
         return self.seconds(running, elapsed) * devices_per_trial / 3600
 
 
-def device_use_text(hours: float, price: float | None) -> str:
-    """Return device hours, and what they cost at the price of a device for an hour, in words."""
-    return f"{hours:,.3g} device hours" + ("" if price is None else f" for {hours * price:,.2f}")
+def price_of(hours: float, device_price: float | None) -> float | None:
+    """Return the price of device hours; None without the price of a device for an hour."""
+    return None if device_price is None else hours * device_price
+
+
+def device_use_text(hours: float, device_price: float | None) -> str:
+    """Return device hours, and what they cost if a device has a price, in words."""
+    price = price_of(hours, device_price)
+    return f"{hours:,.3g} device hours" + ("" if price is None else f" for {price:,.2f}")

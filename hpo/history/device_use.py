@@ -17,11 +17,6 @@ def device_hours(config: ExperimentConfig, state: ExperimentState, elapsed: floa
     return state.device_time.hours(state.running.values(), until, config.devices_per_trial)
 
 
-def price_of(config: ExperimentConfig, hours: float) -> float | None:
-    """Return the price of device hours; None without the price of a device."""
-    return None if config.device_price is None else hours * config.device_price
-
-
 def limits_devices(config: ExperimentConfig) -> bool:
     """Whether an experiment limits device hours, or knows the price of a device."""
     return config.max_device_hours is not None or config.device_price is not None

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
+from hpo.events.device_time import price_of
 from hpo.events.fronts import Front
 from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Event, Kind, Status
-from hpo.history.device_use import device_hours, price_of
+from hpo.history.device_use import device_hours
 from hpo.history.rungs import RungBoard, rung_board
 from hpo.results.hypervolume import front_share
 from hpo.results.rows import reason_of
@@ -199,11 +200,11 @@ class Board:
             found.append(_estimate(state.reports, config.max_num_evaluations, "reports", elapsed))
         if config.max_cost:
             found.append(_estimate(state.spending.total, config.max_cost, str(config.benchmark.cost_attr), elapsed))
+        hours = device_hours(config, state, elapsed)
         if config.max_device_hours:
-            hours = round(device_hours(config, state, elapsed), 4)
-            found.append(_estimate(hours, config.max_device_hours, "device hours", elapsed))
-        if config.max_price and (price := price_of(config, device_hours(config, state, elapsed))) is not None:
-            found.append(_estimate(round(price, 2), config.max_price, "of max_price", elapsed))
+            found.append(_estimate(round(hours, 4), config.max_device_hours, "device hours", elapsed))
+        if config.max_price and (price := price_of(hours, config.device_price)) is not None:
+            found.append(_estimate(round(price, 2), config.max_price, "spent on devices", elapsed))
         if config.max_num_trials:
             done = state.counted_trials - len(state.running)
             found.append(_estimate(done, config.max_num_trials, "trials", elapsed))

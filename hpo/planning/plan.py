@@ -113,11 +113,9 @@ class Group:
     @property
     def seconds_each(self) -> float | None:
         """The duration of one experiment: as expected, else its limit in time; None if neither is known."""
-        return (
-            longest_seconds(self.config.budget, devices=self.config.devices)
-            if self.expected_seconds is None
-            else self.expected_seconds
-        )
+        if self.expected_seconds is not None:
+            return self.expected_seconds
+        return longest_seconds(self.config.budget, devices=self.config.devices)
 
     @property
     def device_hours_each(self) -> float | None:

@@ -51,13 +51,12 @@ def _group(group: Group, plan: Plan) -> Iterator[str]:
             f"reports {', '.join(smoke.keys)}"
         )
     yield from _expectation(group, plan)
+    kind = "at most" if group.expected_seconds is None else "about"
     if (each := group.seconds_each) is None:
         yield "  time      unknown: nothing limits it in time, and what a trial costs shows --smoke"
     else:
-        kind = "at most " if group.expected_seconds is None else "about "
-        yield f"  time      {'virtual, ' if config.simulated else ''}{_duration(each, kind)} each"
+        yield f"  time      {'virtual, ' if config.simulated else ''}{_duration(each, f'{kind} ')} each"
     if (hours := group.device_hours_each) is not None and limits_devices(config):
-        kind = "at most" if group.expected_seconds is None else "about"
         yield f"  devices   {kind} {device_use_text(hours, config.device_price)} each"
     if group.remote:
         yield from _jobs(group)

@@ -77,9 +77,8 @@ class Driver:
         self._there: Sequence[str] = ()  # nodes that a slot fits on, as last reported
         self._closing = False
         self._avoided: Sequence[str] = ()
-        self._orders: dict[
-            int, asyncio.Queue[AttemptOrder | ReleaseSlot]
-        ] = {}  # orders by slot, of slots that are ready
+        # Orders by slot, of slots that are ready.
+        self._orders: dict[int, asyncio.Queue[AttemptOrder | ReleaseSlot]] = {}
         self._actors: dict[int, Any] = {}
 
     async def serve(self) -> None:

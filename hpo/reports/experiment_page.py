@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import StoreError
+from hpo.events.device_time import price_of
 from hpo.events.outcome import no_trial_met
 from hpo.events.text import (
     again_text,
@@ -22,7 +23,7 @@ from hpo.figures import page_figures
 from hpo.figures.style import STATUS_COLOURS, data_label
 from hpo.history import curves as history
 from hpo.history.conditions import condition_of_experiment
-from hpo.history.device_use import device_hours, limits_devices, price_of
+from hpo.history.device_use import device_hours, limits_devices
 from hpo.history.trials import trial_rows
 from hpo.reports.lineage import lineage
 from hpo.reports.page import (
@@ -136,10 +137,11 @@ def _held_out_tiles(experiment: Experiment) -> list[tuple[str, str, str]]:
 
 def _device_tiles(experiment: Experiment) -> list[tuple[str, str, str]]:
     """Return a tile with the device hours if they are limited or have a price."""
-    config, hours = experiment.config, device_hours(experiment.config, experiment.state)
-    price = price_of(config, hours)
+    config = experiment.config
     if not limits_devices(config):
         return []
+    hours = device_hours(config, experiment.state)
+    price = price_of(hours, config.device_price)
     return [("device hours", f"{hours:,.3g}", "" if price is None else f"price {price:,.2f}")]
 
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from hpo.config.budgets import budget_keys
 from hpo.config.schema import ExperimentConfig
+from hpo.events.device_time import price_of
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.types import Exit, Status
@@ -56,7 +57,7 @@ class Budget:
 
     def price(self, state: ExperimentState, elapsed: float) -> float | None:
         """Return the price of those hours; None without the price of a device."""
-        return None if self.device_price is None else self.hours(state, elapsed) * self.device_price
+        return price_of(self.hours(state, elapsed), self.device_price)
 
     def spent(self, state: ExperimentState, elapsed: float) -> str | None:
         """Return why everything stops now, a used-up budget or a reached target; None if the experiment continues."""
@@ -87,8 +88,7 @@ class Budget:
         limits = [] if self.max_device_hours is None else [self.max_device_hours]
         if self.max_price is not None and self.device_price is not None:
             limits.append(self.max_price / self.device_price)
-        holding = sum(map(state.device_time.holds, state.running.values()))
-        if limits and holding:
+        if limits and (holding := sum(map(state.device_time.holds, state.running.values()))):
             hours = min(limits) - self.hours(state, elapsed)
             # A microsecond more, so that rounding never leaves a rest too small for the clock to move.
             left.append(3600 * hours / (self.devices_per_trial * holding) + 1e-6)

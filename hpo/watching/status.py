@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import StoreError
+from hpo.events.device_time import price_of
 from hpo.events.state import ExperimentState
 from hpo.events.text import front_of, steering_text
 from hpo.events.types import Event, Kind, Status
 from hpo.history.conditions import ERROR, condition_of_experiment, noted_condition
-from hpo.history.device_use import device_hours, price_of
+from hpo.history.device_use import device_hours
 from hpo.results.confirmed import confirmed
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata
@@ -46,7 +47,7 @@ def standing(experiment: Experiment) -> dict[str, Any]:
         "trials": {status.value: count for status, count in state.counts().items()},
         "reports": state.reports,
         "device_hours": (hours := device_hours(config, state)),
-        "price": price_of(config, hours),
+        "price": price_of(hours, config.device_price),
         "nodes": dict(state.nodes),
         "unread_lines": state.unread,
         "code_changes": state.code.changes,
